@@ -1,0 +1,31 @@
+"""autopeft: which parameter-efficient fine-tuning method, on the GPU you have.
+
+Importing this package loads no torch; each public name is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autopeft.api.estimate import estimate
+    from autopeft.api.recommend import recommend
+    from autopeft.api.search import search
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "estimate", "recommend", "search"]
+
+_HOMES = {
+    "estimate": "autopeft.api.estimate",
+    "recommend": "autopeft.api.recommend",
+    "search": "autopeft.api.search",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'autopeft' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,54 @@
+"""Base models and the module names of their architectures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from autopeft.domain.methods import Source
+
+Kind = Literal["encoder", "decoder", "encoder-decoder"]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchitectureSpec:
+    """Module names of a family of models (`search_spaces/architectures/<id>.yaml`).
+
+    Attributes:
+        id: such as `bert`.
+        model_types: values of `model_type` in config.json that share these names.
+        kind: encoder, decoder or encoder-decoder.
+        roles: role (`query`, `ffn_out`, ...) -> dotted module name endings; `*` stands for a layer number.
+            A role that the family lacks is an empty tuple.
+        has_biases: whether its linear layers carry biases.
+        sources: the modelling file they were read from.
+    """
+
+    id: str
+    model_types: tuple[str, ...]
+    kind: Kind
+    roles: Mapping[str, tuple[str, ...]]
+    has_biases: bool
+    sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A base model: its config, and its weights where they lie on disk.
+
+    Attributes:
+        name: hub id or path, as the user wrote it.
+        config: the content of config.json.
+        path: the local folder with the weights, or None when only the config is known.
+        source: where the config comes from.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    path: Path | None = None
+    source: str = ""
+
+    @property
+    def model_type(self) -> str:
+        """`model_type` of the config; empty when it names none."""
+        return str(self.config.get("model_type", ""))

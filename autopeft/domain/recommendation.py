@@ -1,0 +1,97 @@
+"""What `recommend` answers: ranked candidates, and what was left out and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from autopeft.domain.knobs import Value
+from autopeft.domain.memory import MemoryEstimate
+from autopeft.domain.rules import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A method that fits, with what it costs and how to start.
+
+    Attributes:
+        rank: 1 is the one to try first.
+        method: id.
+        title: for people.
+        score: the sum that the ranking sorts by; comparable within one answer only.
+        fits: whether `reserved_bytes` plus the device context stay within the budget; None without a budget.
+        estimate: the predicted cost.
+        reasons: the rules that moved it, each with its source.
+        start: starting hyperparameters.
+    """
+
+    rank: int
+    method: str
+    title: str
+    score: float
+    fits: bool | None
+    estimate: MemoryEstimate
+    reasons: tuple[Reason, ...]
+    start: Mapping[str, Value]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The estimate's fields with rank, score, fits, reasons and start beside them."""
+        return self.estimate.to_dict() | {
+            "rank": self.rank,
+            "method": self.method,
+            "title": self.title,
+            "score": round(self.score, 4),
+            "fits": self.fits,
+            "reasons": [reason.to_dict() for reason in self.reasons],
+            "start": dict(self.start),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A method that was left out, with the reasons and, where one could be made, its estimate."""
+
+    method: str
+    title: str
+    reasons: tuple[Reason, ...]
+    estimate: MemoryEstimate | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; the estimate is null where none could be made."""
+        return {
+            "method": self.method,
+            "title": self.title,
+            "reasons": [reason.to_dict() for reason in self.reasons],
+            "estimate": self.estimate.to_dict() if self.estimate else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """The answer for one model, task and budget.
+
+    Attributes:
+        model: name of the base model.
+        task: task id.
+        budget_bytes: what training may use on the device, or None.
+        candidates: ranked, the best first.
+        excluded: with reasons.
+        facts: the facts that the rules were asked with.
+    """
+
+    model: str
+    task: str
+    budget_bytes: int | None
+    candidates: tuple[Candidate, ...]
+    excluded: tuple[Exclusion, ...]
+    facts: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, under the public names of `recommend --format json`."""
+        return {
+            "model": self.model,
+            "task": self.task,
+            "budget_bytes": self.budget_bytes,
+            "candidates": [candidate.to_dict() for candidate in self.candidates],
+            "excluded": [exclusion.to_dict() for exclusion in self.excluded],
+            "facts": dict(self.facts),
+        }

@@ -1,0 +1,102 @@
+"""A trial of a search: what is to be trained, and what came of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from autopeft.domain.knobs import Value
+
+TrialState = Literal["running", "paused", "stopped", "finished", "failed", "oom"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSpec:
+    """Everything that decides a trial's numbers, beside the plan.
+
+    Attributes:
+        number: of the trial; also its folder.
+        method: id.
+        hyperparameters: all knobs, training settings among them.
+        seed: of head initialisation, dropout and data order.
+    """
+
+    number: int
+    method: str
+    hyperparameters: Mapping[str, Value]
+    seed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "number": self.number,
+            "method": self.method,
+            "hyperparameters": dict(self.hyperparameters),
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "TrialSpec":
+        """The inverse of `to_dict`."""
+        return cls(plain["number"], plain["method"], dict(plain["hyperparameters"]), plain["seed"])
+
+
+@dataclass(frozen=True, slots=True)
+class SliceResult:
+    """What one slice of training gave: one line of a trial's `events.jsonl`.
+
+    Attributes:
+        to_step: optimizer steps done in all.
+        validation_loss: mean loss on the rung's fixed validation sample.
+        validation_loss_standard_error: of that mean, over examples.
+        validation_metric: the task's metric on the same sample, or None where it is the loss.
+        train_losses: (step, mean training loss since the previous point).
+        train_seconds: in forward, backward and optimizer.
+        evaluation_seconds: in evaluation.
+        wall_seconds: of the whole slice.
+        measured_peak_bytes: of the tensors, by the tracker or by CUDA; None where it was not measured.
+        trainable_parameters: with the head.
+        error: why the slice failed, or None.
+        failure: `failed` or `oom` when error is set.
+    """
+
+    to_step: int
+    validation_loss: float
+    validation_loss_standard_error: float
+    validation_metric: float | None
+    train_losses: tuple[tuple[int, float], ...]
+    train_seconds: float
+    evaluation_seconds: float
+    wall_seconds: float
+    measured_peak_bytes: int | None = None
+    trainable_parameters: int = 0
+    error: str | None = None
+    failure: Literal["failed", "oom"] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return plain | {"train_losses": [list(point) for point in self.train_losses]}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "SliceResult":
+        """The inverse of `to_dict`."""
+        return cls(**{**plain, "train_losses": tuple((int(s), float(v)) for s, v in plain["train_losses"])})
+
+
+@dataclass(slots=True)
+class TrialRecord:
+    """A trial and its slices so far."""
+
+    spec: TrialSpec
+    state: TrialState = "running"
+    slices: list[SliceResult] = field(default_factory=list)
+
+    @property
+    def steps_done(self) -> int:
+        """Optimizer steps that are finished and kept."""
+        return self.slices[-1].to_step if self.slices else 0
+
+    @property
+    def loss(self) -> float:
+        """Validation loss at the last finished rung; infinite when there is none."""
+        return self.slices[-1].validation_loss if self.slices else float("inf")

@@ -85,7 +85,12 @@ class Estimator(Protocol):
     """Predicts the cost of a training step; `recommend` is handed one and stays free of torch."""
 
     def __call__(
-        self, model: ModelSpec, task: TaskSpec, method: MethodSpec, hyperparameters: Hyperparameters, shape: StepShape
+        self,
+        model: ModelSpec,
+        task: TaskSpec,
+        method: MethodSpec,
+        hyperparameters: Hyperparameters,
+        shape: StepShape,
     ) -> MemoryEstimate:
         """The estimate.
 

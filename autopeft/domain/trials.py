@@ -46,9 +46,10 @@ class SliceResult:
 
     Attributes:
         to_step: optimizer steps done in all.
-        validation_loss: mean loss on the rung's fixed validation sample.
+        validation_loss: mean loss on the rung's fixed validation sample; None when the slice failed.
         validation_loss_standard_error: of that mean, over examples.
-        validation_metric: the task's metric on the same sample, or None where it is the loss.
+        validation_metric: the task's metric on the same sample.
+        validation_metric_standard_error: of it, over examples.
         train_losses: (step, mean training loss since the previous point).
         train_seconds: in forward, backward and optimizer.
         evaluation_seconds: in evaluation.
@@ -60,9 +61,10 @@ class SliceResult:
     """
 
     to_step: int
-    validation_loss: float
-    validation_loss_standard_error: float
+    validation_loss: float | None
+    validation_loss_standard_error: float | None
     validation_metric: float | None
+    validation_metric_standard_error: float | None
     train_losses: tuple[tuple[int, float], ...]
     train_seconds: float
     evaluation_seconds: float
@@ -99,4 +101,5 @@ class TrialRecord:
     @property
     def loss(self) -> float:
         """Validation loss at the last finished rung; infinite when there is none."""
-        return self.slices[-1].validation_loss if self.slices else float("inf")
+        last = self.slices[-1].validation_loss if self.slices else None
+        return float("inf") if last is None else last

@@ -7,8 +7,19 @@ from autopeft.errors import UsageError
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
 _DECIMAL = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
-_BINARY = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+_BINARY = {
+    "k": 2**10,
+    "m": 2**20,
+    "g": 2**30,
+    "t": 2**40,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+}
+_DURATION = re.compile(
+    r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?"
+)
 _SECONDS = (86_400, 3_600, 60, 1)
 
 
@@ -21,10 +32,14 @@ def parse_size_bytes(text: str) -> int:
     match = _SIZE.fullmatch(text)
     scale = (_DECIMAL | _BINARY).get(match.group(2).lower()) if match else None
     if match is None or scale is None:
-        raise UsageError(f"{text!r} is not a size", hint="write it like 24GB (10^9 bytes), 24GiB or 24g (2^30)")
+        raise UsageError(
+            f"{text!r} is not a size", hint="write it like 24GB (10^9 bytes), 24GiB or 24g (2^30)"
+        )
     size_bytes = round(float(match.group(1)) * scale)
     if size_bytes <= 0:
-        raise UsageError(f"the size {text!r} is not above zero", hint="name the memory that training may use, like 24GB")
+        raise UsageError(
+            f"the size {text!r} is not above zero", hint="name the memory that training may use, like 24GB"
+        )
     return size_bytes
 
 

@@ -1,0 +1,61 @@
+"""The winner of a run, as a model; and the lines that load it without autopeft."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from autopeft.api.preparation import read_subject
+from autopeft.catalog.load import load_catalog
+from autopeft.domain.methods import MethodSpec
+from autopeft.domain.plan import SearchRequest
+from autopeft.domain.tasks import TaskSpec
+from autopeft.modeling.adapter_files import load_adapter
+from autopeft.search.run_directory import read_json
+
+_AUTO_CLASSES = {
+    "sequence-classification": "AutoModelForSequenceClassification",
+    "causal-lm": "AutoModelForCausalLM",
+    "seq2seq-lm": "AutoModelForSeq2SeqLM",
+}
+_OWN_BUILDERS = ("HOULSBY", "BITFIT")
+
+
+def load_best(run: Path, device: str) -> Any:
+    """The adapted model of a finished run, in float32 and evaluation mode.
+
+    Raises:
+        InputError: the run is not finished.
+        ModelError: the base model is not where it was.
+    """
+    request = SearchRequest.from_dict(read_json(run / "plan.json")["request"])
+    result = read_json(run / "result.json")
+    subject = read_subject(request, load_catalog())
+    labels = result["data"]["labels"]
+    return load_adapter(
+        subject.model, run / "best_adapter", subject.task, len(labels or ()) or 2, device=device
+    )
+
+
+def load_lines(
+    task: TaskSpec, method: MethodSpec, model: str, adapter: str, labels: Mapping[str, int] | None
+) -> list[str]:
+    """Lines of Python that load the winner with transformers and peft."""
+    auto_class = _AUTO_CLASSES[task.head]
+    count = f", num_labels={len(labels)}" if labels else ""
+    if method.builder == "FULL":
+        return [
+            f"from transformers import {auto_class}",
+            f"model = {auto_class}.from_pretrained({adapter!r})",
+        ]
+    own = (
+        ["import autopeft.tuners  # registers the method with peft"]
+        if method.builder in _OWN_BUILDERS
+        else []
+    )
+    return [
+        "from peft import PeftModel",
+        f"from transformers import {auto_class}",
+        *own,
+        f'base = {auto_class}.from_pretrained({model!r}, dtype="float32"{count})',
+        f"model = PeftModel.from_pretrained(base, {adapter!r}).eval()",
+    ]

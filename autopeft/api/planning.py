@@ -1,0 +1,202 @@
+"""What is decided before the first trial: methods, starting points, full length, rungs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from autopeft.api.preparation import Subject
+from autopeft.catalog.contents import Catalog
+from autopeft.data.batches import steps_per_epoch
+from autopeft.data.task_data import TaskData
+from autopeft.domain.plan import SearchRequest, TrainingPlan
+from autopeft.domain.recommendation import Recommendation
+from autopeft.domain.trials import TrialSpec
+from autopeft.errors import RunError
+from autopeft.search.confirm_stage import SAFETY, TESTED_ENTRIES
+from autopeft.search.context import REPORT_SECONDS
+from autopeft.search.costs import CONFIRM_SHARE, FLOAT32_FACTOR, SLICE_OVERHEAD_SECONDS
+from autopeft.search.sampler import Proposal
+from autopeft.search.scheduler import LEAST_RUNG_STEPS, rung_steps
+from autopeft.training.probe import Probe, probe
+from autopeft.training.worker import Worker
+
+# The survey authors' protocol: three epochs, but never under 100 updates (run_grid_search.py).
+EPOCHS = 3
+LEAST_FULL_STEPS = 100
+LEAST_RUNG_ROWS = 256
+CONTROL = "lora"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which methods are searched, and from where.
+
+    Attributes:
+        searched: ids, the recommender's first first.
+        starts: one proposal a method, in that order.
+        control: plain LoRA at its starting values; None where it does not fit.
+        excluded: what is not searched, with reasons: entries of `excluded` in result.json.
+    """
+
+    searched: tuple[str, ...]
+    starts: tuple[Proposal, ...]
+    control: Proposal | None
+    excluded: tuple[dict[str, Any], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "searched": list(self.searched),
+            "starts": [_plain(start) for start in self.starts],
+            "control": _plain(self.control) if self.control else None,
+            "excluded": list(self.excluded),
+        }
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> "Choice":
+        """The inverse of `to_dict`."""
+        control = plain["control"]
+        return cls(
+            tuple(plain["searched"]),
+            tuple(Proposal(one["method"], one["hyperparameters"]) for one in plain["starts"]),
+            Proposal(control["method"], control["hyperparameters"]) if control else None,
+            tuple(plain["excluded"]),
+        )
+
+
+def _plain(proposal: Proposal) -> dict[str, Any]:
+    return {"method": proposal.method, "hyperparameters": dict(proposal.hyperparameters)}
+
+
+def choose(request: SearchRequest, recommendation: Recommendation, catalog: Catalog) -> Choice:
+    """Methods and starting points from the recommender's answer; controls only where they were named."""
+    named = {catalog.method(name).id for name in request.methods}
+    ranked = [
+        candidate
+        for candidate in recommendation.candidates
+        if candidate.method in named or (not named and catalog.methods[candidate.method].role == "candidate")
+    ]
+    starts = tuple(Proposal(candidate.method, dict(candidate.start)) for candidate in ranked)
+    if request.trials is not None:
+        # At least half of few trials go to the sampler or to further methods, whichever there is.
+        starts = starts[: max(1, -(-request.trials // 2))] if len(starts) > request.trials else starts
+    control = next(
+        (Proposal(c.method, dict(c.start)) for c in recommendation.candidates if c.method == CONTROL), None
+    )
+    excluded = tuple(
+        {"method": one.method, "title": one.title, "reasons": [reason.text for reason in one.reasons]}
+        for one in recommendation.excluded
+        if not named or one.method in named
+    )
+    return Choice(tuple(candidate.method for candidate in ranked), starts, control, excluded)
+
+
+def provisional_plan(
+    request: SearchRequest, subject: Subject, data: TaskData, autocast: str | None
+) -> TrainingPlan:
+    """The plan by the data alone; a time budget may shorten it after the probe."""
+    batch_size = request.batch_size or subject.task.default_batch_size
+    epoch = steps_per_epoch(data.rows["train"], batch_size)
+    full = request.full_steps or max(EPOCHS * epoch, LEAST_FULL_STEPS)
+    return _with_length(
+        TrainingPlan(
+            batch_size=batch_size,
+            full_steps=full,
+            rung_steps=(full,),
+            seeds=tuple(request.seed + offset for offset in range(request.confirm_seeds)),
+            autocast=autocast,
+            rung_rows=LEAST_RUNG_ROWS,
+            evaluation_batch_size=max(batch_size, 32),
+        ),
+        full,
+    )
+
+
+def _with_length(plan: TrainingPlan, full_steps: int) -> TrainingPlan:
+    rungs = rung_steps(full_steps)
+    rows = max(LEAST_RUNG_ROWS, rungs[0] * plan.batch_size)
+    return replace(plan, full_steps=full_steps, rung_steps=rungs, rung_rows=rows)
+
+
+def fit_to_budget(
+    request: SearchRequest, plan: TrainingPlan, worker: Worker, control: Proposal, note: Callable[[str], None]
+) -> TrainingPlan:
+    """Time one step and, unless the user fixed it, shorten the full length until the confirm stage fits.
+
+    Raises:
+        RunError: the budget does not even pay for the shortest run.
+    """
+    if request.budget_seconds is None:
+        return plan
+    measured = probe(worker, TrialSpec(-1, control.method, control.hyperparameters, plan.seeds[0]))
+    timed = replace(
+        plan, step_seconds=measured.step_seconds, evaluation_row_seconds=measured.evaluation_row_seconds
+    )
+    if request.full_steps is not None:
+        return timed
+    affordable = affordable_steps(request, measured, worker.data.rows)
+    if affordable < LEAST_RUNG_STEPS:
+        needed = least_budget_seconds(request, measured, worker.data.rows)
+        raise RunError(
+            f"a budget of {request.budget_seconds:.0f} s is too short: one step takes {measured.step_seconds:.2f} s here",
+            hint=f"give at least {needed:.0f} s, a smaller --batch-size, or cap --max-evaluation-rows",
+        )
+    full = min(plan.full_steps, affordable)
+    note(
+        f"one step takes {measured.step_seconds:.2f} s here: full length is {full} steps of {plan.batch_size} rows, "
+        f"so that confirming takes at most {CONFIRM_SHARE:.0%} of the budget"
+    )
+    return _with_length(timed, full)
+
+
+def affordable_steps(request: SearchRequest, measured: Probe, rows: dict[str, int]) -> int:
+    """Full length such that every confirm run fits into its share of the budget."""
+    budget = (request.budget_seconds or 0.0) * CONFIRM_SHARE
+    runs = confirm_runs(request)
+    per_run = (budget - _fixed_seconds(measured, rows, runs)) / runs
+    return int(per_run / (measured.step_seconds * SAFETY))
+
+
+def least_budget_seconds(request: SearchRequest, measured: Probe, rows: dict[str, int]) -> float:
+    """The budget at which the shortest full length would fit."""
+    runs = confirm_runs(request)
+    training = runs * LEAST_RUNG_STEPS * measured.step_seconds * SAFETY
+    return (training + _fixed_seconds(measured, rows, runs)) / CONFIRM_SHARE + 1
+
+
+def confirm_runs(request: SearchRequest) -> int:
+    """Runs of the confirm stage: the top and the control on every seed."""
+    return (request.top + 1) * request.confirm_seeds
+
+
+def _fixed_seconds(measured: Probe, rows: dict[str, int], runs: int) -> float:
+    """Evaluations, checkpoints and the report: what the confirm stage takes beside training."""
+    validation = rows["validation"] * measured.evaluation_row_seconds
+    test = rows["test"] * measured.evaluation_row_seconds * FLOAT32_FACTOR * TESTED_ENTRIES
+    return runs * (validation + SLICE_OVERHEAD_SECONDS) + test + REPORT_SECONDS
+
+
+def trials_that_fit(seconds: float, plan: TrainingPlan) -> int:
+    """How many first rungs a time buys."""
+    row_seconds = plan.evaluation_row_seconds or 0.0
+    first = (
+        plan.rung_steps[0] * (plan.step_seconds or 0.0)
+        + plan.rung_rows * row_seconds
+        + SLICE_OVERHEAD_SECONDS
+    )
+    return max(1, int(seconds / first))
+
+
+def cap_starts(
+    choice: Choice, request: SearchRequest, plan: TrainingPlan, remaining_seconds: float
+) -> Choice:
+    """Under a time budget, at most half of the first rungs go to starting points; the rest to the sampler."""
+    if request.budget_seconds is None:
+        return choice
+    searching = remaining_seconds - request.budget_seconds * CONFIRM_SHARE
+    most = max(1, trials_that_fit(searching, plan) // 2)
+    return replace(choice, starts=_first(choice.starts, most))
+
+
+def _first(starts: Sequence[Proposal], count: int) -> tuple[Proposal, ...]:
+    return tuple(starts[:count])

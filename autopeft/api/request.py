@@ -1,0 +1,181 @@
+"""What a user asks for, resolved: model, task, architecture and the shape of a step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autopeft.catalog.contents import Catalog
+from autopeft.domain.memory import DType, Estimator, StepShape
+from autopeft.domain.methods import MethodSpec
+from autopeft.domain.models import ArchitectureSpec, Kind, ModelSpec
+from autopeft.domain.tasks import TaskSpec
+from autopeft.domain.units import parse_size_bytes
+from autopeft.errors import UsageError
+
+DEFAULT_TASKS: dict[Kind, str] = {
+    "encoder": "sequence-classification",
+    "decoder": "causal-lm",
+    "encoder-decoder": "text-to-text",
+}
+# Config keys that bound the sequence length: learned positions, or the length rotary ones were trained for.
+_LENGTH_KEYS = ("max_position_embeddings", "n_positions")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A model and a task, and how a step looks.
+
+    Attributes:
+        catalog: behind the names.
+        model: the base.
+        architecture: of the base.
+        task: what it is tuned for.
+        shape: of one training step.
+        base_parameters: size of the base model.
+    """
+
+    catalog: Catalog
+    model: ModelSpec
+    architecture: ArchitectureSpec
+    task: TaskSpec
+    shape: StepShape
+    base_parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepOptions:
+    """What a user may say about a training step; None takes the task's default.
+
+    Attributes:
+        batch_size: sequences in one step.
+        max_length: tokens in a sequence.
+        dtype: of the base model's weights.
+        gradient_checkpointing: whether activations are recomputed.
+        num_labels: outputs of a classification head.
+    """
+
+    batch_size: int | None = None
+    max_length: int | None = None
+    dtype: DType = "bfloat16"
+    gradient_checkpointing: bool = False
+    num_labels: int = 2
+
+
+def read_request(catalog: Catalog, model: str, task: str | None, step: StepOptions) -> Request:
+    """Resolve what was asked.
+
+    Raises:
+        ModelError: the model cannot be used.
+        UsageError: an unknown task, a task that the model cannot do, or a step that makes no sense.
+    """
+    from autopeft.modeling.architecture import architecture_of
+    from autopeft.modeling.source import read_model
+
+    spec = read_model(model, catalog)
+    architecture = architecture_of(spec.config, catalog)
+    chosen = catalog.task(task or DEFAULT_TASKS[architecture.kind])
+    if architecture.kind not in chosen.architectures:
+        suited = [one.id for one in catalog.tasks.values() if architecture.kind in one.architectures]
+        raise UsageError(
+            f"{chosen.id} does not run on {model}, which is an {architecture.kind}",
+            hint=f"use {' or '.join(suited)}",
+        )
+    shape = step_shape(spec, architecture, chosen, step)
+    return Request(catalog, spec, architecture, chosen, shape, count_base_parameters(catalog, spec, chosen, shape))
+
+
+def step_shape(model: ModelSpec, architecture: ArchitectureSpec, task: TaskSpec, step: StepOptions) -> StepShape:
+    """The shape of a step, with the task's defaults where the user said nothing.
+
+    Raises:
+        UsageError: a size below one, or a length that the model cannot take.
+    """
+    longest = longest_sequence(model, architecture)
+    batch_size = task.default_batch_size if step.batch_size is None else step.batch_size
+    max_length = min(task.default_max_length, longest) if step.max_length is None else step.max_length
+    for name, value in (
+        ("batch size", batch_size),
+        ("maximum length", max_length),
+        ("label count", step.num_labels),
+    ):
+        if value < 1:
+            raise UsageError(f"a {name} of {value} makes no sense", hint="it must be 1 or more")
+    if max_length > longest:
+        raise UsageError(
+            f"{model.name} takes at most {longest} tokens, not {max_length}", hint=f"use {longest} or fewer"
+        )
+    return StepShape(
+        batch_size=batch_size,
+        max_length=max_length,
+        dtype=step.dtype,
+        gradient_checkpointing=step.gradient_checkpointing,
+        num_labels=step.num_labels,
+    )
+
+
+def longest_sequence(model: ModelSpec, architecture: ArchitectureSpec) -> int:
+    """The most tokens that the model takes; T5's relative positions set no bound."""
+    if architecture.kind == "encoder-decoder":
+        return 2**20
+    for key in _LENGTH_KEYS:
+        value = model.config.get(key)
+        if isinstance(value, int) and value > 0:
+            return value
+    return 2**20
+
+
+def count_base_parameters(catalog: Catalog, model: ModelSpec, task: TaskSpec, shape: StepShape) -> int:
+    """Parameters of the base model: the shipped table's count, else counted on the meta device."""
+    known = catalog.model_parameters.get(model.name)
+    if known is not None:
+        return known
+    from autopeft.modeling.build import build_on_meta
+
+    return sum(parameter.numel() for parameter in build_on_meta(model, task, shape).parameters())
+
+
+def choose_methods(
+    catalog: Catalog, methods: Sequence[str] | None, exclude: Sequence[str] | None
+) -> tuple[MethodSpec, ...]:
+    """The methods in question: those named, else all; less those excluded.
+
+    Raises:
+        UsageError: an unknown name, or nothing is left.
+    """
+    named = {catalog.method(name).id: catalog.method(name) for name in methods} if methods else catalog.methods
+    left_out = {catalog.method(name).id for name in exclude or ()}
+    chosen = tuple(method for name, method in named.items() if name not in left_out)
+    if not chosen:
+        raise UsageError("every method is excluded", hint="exclude fewer")
+    return chosen
+
+
+def size_bytes(size: str | int | None) -> int | None:
+    """A memory size as a user gives it: text like `24GB`, a number of bytes, or None.
+
+    Raises:
+        UsageError: it is no positive size.
+    """
+    return None if size is None else parse_size_bytes(str(size))
+
+
+def count_training_rows(dataset: str, task: TaskSpec) -> int:
+    """Usable training rows of a data set, read as `search` would read it.
+
+    Raises:
+        DataError: it cannot be read, or does not fit the task.
+    """
+    from autopeft.data.load import prepare_data
+
+    return len(prepare_data(dataset, task).rows["train"])
+
+
+def tracing_estimator(catalog: Catalog) -> Estimator:
+    """The estimator that traces a training step, imported now: it brings torch."""
+    return _estimator(catalog)
+
+
+def _estimator(catalog: Catalog) -> Estimator:
+    from autopeft.memory.cache import EstimateCache
+    from autopeft.memory.estimate import TracingEstimator
+
+    return TracingEstimator(catalog, cache=EstimateCache())

@@ -1,0 +1,124 @@
+"""Checks across files: ids that others name exist, nothing is described twice, conditions can be read."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from autopeft.catalog.method_schema import MethodSchema
+from autopeft.catalog.model_schema import ArchitectureSchema, ModelsSchema
+from autopeft.catalog.problems import Problem
+from autopeft.catalog.rule_schema import RuleSchema, RulesSchema
+from autopeft.catalog.source_file import FieldPath, SourceFile
+from autopeft.catalog.task_schema import TaskSchema
+from autopeft.domain.expression import parse_expression
+from autopeft.errors import CatalogError
+
+Named = tuple[str, SourceFile, FieldPath]
+
+FAMILIES = frozenset({"additive", "selective", "reparametrization", "hybrid", "control"})
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogFiles:
+    """The files of a catalogue that could be read, each with its content.
+
+    Attributes:
+        methods: of `methods/`.
+        tasks: of `tasks/`.
+        architectures: of `architectures/`.
+        models: of `models/`.
+        rules: of `rules/`.
+        names: folder -> the names of all its files, broken ones too: what refers to a broken file is no
+            fault of its own.
+    """
+
+    methods: list[tuple[SourceFile, MethodSchema]]
+    tasks: list[tuple[SourceFile, TaskSchema]]
+    architectures: list[tuple[SourceFile, ArchitectureSchema]]
+    models: list[tuple[SourceFile, ModelsSchema]]
+    rules: list[tuple[SourceFile, RulesSchema]]
+    names: Mapping[str, frozenset[str]]
+
+
+def check_references(files: CatalogFiles) -> list[Problem]:
+    """Everything that one file says about another and that does not hold."""
+    return [
+        *_twice("method name", (named for entry in files.methods for named in _names(*entry))),
+        *_twice("task name", (named for entry in files.tasks for named in _names(*entry))),
+        *_twice("model_type", _model_types(files)),
+        *_twice(
+            "model", ((name, file, ("models", name)) for file, entry in files.models for name in entry.models)
+        ),
+        *_twice("rule", ((rule.id, file, ("rules", index, "id")) for file, index, rule in _rules(files))),
+        *_unknown_tasks(files),
+        *_unserved_roles(files),
+        *_broken_rules(files),
+    ]
+
+
+def _model_types(files: CatalogFiles) -> Iterable[Named]:
+    for file, entry in files.architectures:
+        for index, name in enumerate(entry.model_types):
+            yield name, file, ("model_types", index)
+
+
+def _rules(files: CatalogFiles) -> Iterable[tuple[SourceFile, int, RuleSchema]]:
+    for file, entry in files.rules:
+        for index, rule in enumerate(entry.rules):
+            yield file, index, rule
+
+
+def _names(file: SourceFile, entry: MethodSchema | TaskSchema) -> Iterable[Named]:
+    yield entry.id, file, ("id",)
+    for index, alias in enumerate(entry.aliases):
+        yield alias, file, ("aliases", index)
+
+
+def _twice(kind: str, named: Iterable[Named]) -> Iterable[Problem]:
+    seen: dict[str, SourceFile] = {}
+    for name, file, path in named:
+        if name in seen:
+            yield file.problem(path, f"the {kind} {name!r} is described in {seen[name].shown} already")
+        seen.setdefault(name, file)
+
+
+def _unknown_tasks(files: CatalogFiles) -> Iterable[Problem]:
+    for file, method in files.methods:
+        for index, task in enumerate(method.tasks):
+            if task not in files.names["tasks"]:
+                yield file.problem(("tasks", index), f"there is no task {task!r}")
+
+
+def _unserved_roles(files: CatalogFiles) -> Iterable[Problem]:
+    """A method that names roles must find a module in every architecture that it is meant for."""
+    for file, method in files.methods:
+        for field, roles in method.targets.items():
+            for _, architecture in files.architectures:
+                if _meant_for(method, architecture) and not any(
+                    architecture.roles.get(role) for role in roles
+                ):
+                    yield file.problem(("targets", field), f"names no module of {architecture.id}")
+
+
+def _meant_for(method: MethodSchema, architecture: ArchitectureSchema) -> bool:
+    if method.architectures and architecture.kind not in method.architectures:
+        return False
+    return architecture.has_biases or "has_biases" not in method.requires
+
+
+def _broken_rules(files: CatalogFiles) -> Iterable[Problem]:
+    known = files.names["methods"] | FAMILIES | {"*"}
+    for file, index, rule in _rules(files):
+        yield from _condition(file, index, rule)
+        for number, effect in enumerate(rule.effects):
+            for position, name in enumerate(effect.methods):
+                if name not in known:
+                    path = ("rules", index, "effects", number, "methods", position)
+                    yield file.problem(path, f"there is no method or family {name!r}")
+
+
+def _condition(file: SourceFile, index: int, rule: RuleSchema) -> Iterable[Problem]:
+    try:
+        parse_expression(rule.when)
+    except CatalogError as error:
+        what = f"{error.message} ({error.hint})" if error.hint else error.message
+        yield file.problem(("rules", index, "when"), what)

@@ -1,0 +1,122 @@
+"""How entries of the catalogue are printed."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from autopeft.catalog.contents import Catalog
+from autopeft.cli.tables import Output, plain_value, print_heading, print_json, print_paragraph, print_table
+from autopeft.domain.facts import FACTS
+from autopeft.domain.knobs import Knob
+from autopeft.domain.methods import MethodSpec, Source
+from autopeft.domain.rules import Effect, Rule
+
+_ANSWERS = {True: "yes", False: "no", None: "unknown"}
+
+
+def show_methods(catalog: Catalog, output: Output) -> None:
+    """All methods, one line each."""
+    if output == "json":
+        print_json({"methods": [_plain(method) for method in catalog.methods.values()]})
+        return
+    rows = [(one.id, one.family, one.summary) for one in catalog.methods.values()]
+    print_table(("method", "family", "what it does"), rows, output)
+
+
+def show_method(method: MethodSpec, output: Output) -> None:
+    """One method: knobs, capabilities, sources."""
+    if output == "json":
+        print_json(_plain(method))
+        return
+    click.echo(click.style(method.title, bold=True) + f" ({method.id}, {method.family})\n")
+    print_paragraph(method.summary, output)
+    if method.knobs:
+        print_heading("Hyperparameters", output)
+        rows = [(knob.name, _range(knob), _defaults(knob)) for knob in method.knobs]
+        print_table(("name", "range", "starts at"), rows, output)
+    print_heading("Capabilities", output)
+    answers = [
+        (name.replace("_", " "), _ANSWERS[found.value], found.provenance) for name, found in method.capabilities.items()
+    ]
+    print_table(("can it", "answer", "how that is known"), answers, output)
+    _show_sources(method.sources, output)
+
+
+def show_rules(catalog: Catalog, output: Output) -> None:
+    """All rules, one line each."""
+    if output == "json":
+        print_json({"rules": [asdict(rule) for rule in catalog.rules.values()]})
+        return
+    rows = [(rule.id, rule.title, rule.status) for rule in catalog.rules.values()]
+    print_table(("rule", "says", "status"), rows, output)
+
+
+def show_rule(rule: Rule, output: Output) -> None:
+    """One rule: when it applies, what follows, why, and where that comes from."""
+    if output == "json":
+        print_json(asdict(rule))
+        return
+    click.echo(click.style(f"{rule.id}: {rule.title}", bold=True) + "\n")
+    print_paragraph(rule.because, output)
+    print_heading("When", output)
+    click.echo(rule.when)
+    for name in sorted(set(rule.when.replace("(", " ").replace(")", " ").split()) & set(FACTS)):
+        fact = FACTS[name]
+        unit = f", in {fact.unit}" if fact.kind == "number" and fact.unit not in fact.meaning else ""
+        print_paragraph(fact.meaning + unit, output, label=f"  {name}:")
+    print_heading("Then", output)
+    for effect in rule.effects:
+        print_paragraph(_effect(effect), output)
+    _show_sources((rule.source,), output)
+    if rule.status == "prior":
+        click.echo("\nA prior: recalled, not checked against the source.")
+
+
+def show_term(name: str, text: str, output: Output) -> None:
+    """A term of the score that comes from no rule."""
+    if output == "json":
+        print_json({"id": name, "text": text})
+        return
+    print_paragraph(text, output, label=f"{name}:")
+
+
+def _show_sources(sources: Iterable[Source], output: Output) -> None:
+    print_heading("Sources", output)
+    for source in sources:
+        print_paragraph(f"{source.where}: {source.says}".strip(": "), output, label=f"{source.ref}:")
+
+
+def _effect(effect: Effect) -> str:
+    methods = "every method" if effect.methods == ("*",) else ", ".join(effect.methods)
+    unit = "point" if effect.weight == 1 else "points"
+    points = f" by {effect.weight:g} {unit}" if effect.kind in ("prefer", "penalise") else ""
+    return f"{effect.kind} {methods}{points}"
+
+
+def _range(knob: Knob) -> str:
+    if knob.kind == "categorical":
+        return ", ".join(map(plain_value, knob.choices))
+    return f"{knob.low:g} to {knob.high:g}" + (", log scale" if knob.log else "")
+
+
+def _defaults(knob: Knob) -> str:
+    by_size = [f"{plain_value(value)} up to {limit:.3g} parameters" for limit, value in knob.size_defaults]
+    return ", ".join([*by_size, f"{plain_value(knob.default)} above" if by_size else plain_value(knob.default)])
+
+
+def _plain(method: MethodSpec) -> dict[str, Any]:
+    """A method as plain JSON values; `asdict` cannot copy read-only mappings."""
+    plain: dict[str, Any] = {name: getattr(method, name) for name in method.__dataclass_fields__}
+    return plain | {
+        "knobs": [asdict(knob) for knob in method.knobs],
+        "sources": [asdict(source) for source in method.sources],
+        "settings": dict(method.settings),
+        "targets": {field: list(roles) for field, roles in method.targets.items()},
+        "capabilities": _capabilities(method),
+    }
+
+
+def _capabilities(method: MethodSpec) -> Mapping[str, Any]:
+    return {name: {"value": found.value, "provenance": found.provenance} for name, found in method.capabilities.items()}

@@ -1,0 +1,58 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def format_option(command: Command) -> Command:
+    """`--format`: how the result is printed."""
+    choice = click.Choice(["table", "json", "markdown"])
+    return click.option("--format", "output", type=choice, default="table", show_default=True, help="How to print it.")(
+        command
+    )
+
+
+def step_options(command: Command) -> Command:
+    """The options that shape one training step."""
+    for option in reversed(
+        (
+            click.option(
+                "--batch-size",
+                type=click.IntRange(min=1),
+                help="Sequences in one pass; else the task's, or 1.",
+            ),
+            click.option(
+                "--max-length",
+                type=click.IntRange(min=1),
+                help="Tokens in a sequence; else the task's default.",
+            ),
+            click.option(
+                "--dtype",
+                type=click.Choice(["bfloat16", "float16", "float32"]),
+                default="bfloat16",
+                show_default=True,
+                help="Of the base model's weights.",
+            ),
+            click.option("--gradient-checkpointing", is_flag=True, help="Recompute activations to save memory."),
+            click.option(
+                "--num-labels",
+                type=click.IntRange(min=1),
+                default=2,
+                show_default=True,
+                help="Classes, for classification.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def split_names(text: str | None) -> list[str] | None:
+    """The names in a comma-separated option, or None when it was not given."""
+    if text is None:
+        return None
+    return [name.strip() for name in text.split(",") if name.strip()]

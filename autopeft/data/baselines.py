@@ -1,0 +1,107 @@
+"""What a search must beat in a classification: the majority, word counts, and frozen features."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autopeft.data.metrics import score
+
+Classes = Mapping[str, Sequence[int] | npt.NDArray[np.int64]]
+
+PROBE_C = (0.1, 1.0, 10.0)
+_ITERATIONS = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineScore:
+    """How a baseline does.
+
+    Attributes:
+        name: for people.
+        validation_metric: the task's metric; None where the baseline could not be made.
+        test_metric: likewise.
+        train_rows: that it learned from.
+        note: how it was made.
+    """
+
+    name: str
+    validation_metric: float | None
+    test_metric: float | None
+    train_rows: int
+    note: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values: an entry of `baselines` in result.json."""
+        return asdict(self)
+
+
+def majority(labels: Classes, metric: str) -> BaselineScore:
+    """Always the commonest class of the training rows (the first of equals)."""
+    commonest = int(np.bincount(np.asarray(labels["train"])).argmax())
+    guesses = {split: np.full(len(true), commonest) for split, true in labels.items()}
+    return _scored("majority class", labels, guesses, metric, "always the commonest class of the training rows")
+
+
+def tfidf(texts: Mapping[str, Sequence[str]], labels: Classes, metric: str) -> BaselineScore:
+    """Logistic regression on tf-idf weighted words (sublinear counts, C = 1).
+
+    Args:
+        texts: split -> one text a row; the texts of a pair joined.
+        labels: split -> class numbers.
+        metric: name in `metrics.METRICS`.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    name = "tf-idf + logistic regression"
+    vectorizer = TfidfVectorizer(sublinear_tf=True)
+    try:
+        features = {"train": vectorizer.fit_transform(texts["train"])}
+    except ValueError:  # sklearn: "empty vocabulary"
+        return BaselineScore(name, None, None, len(labels["train"]), "the texts hold no word of two letters")
+    features |= {split: vectorizer.transform(texts[split]) for split in ("validation", "test")}
+    model = _logistic(features["train"], labels["train"], 1.0)
+    guesses = {split: model.predict(matrix) for split, matrix in features.items()}
+    return _scored(name, labels, guesses, metric, f"{len(vectorizer.vocabulary_)} words, C = 1")
+
+
+def linear_probe(features: Mapping[str, npt.NDArray[np.floating[Any]]], labels: Classes, metric: str) -> BaselineScore:
+    """Logistic regression on frozen features, standardised; C is chosen on validation.
+
+    Args:
+        features: split -> (rows, width), such as the base model's mean-pooled last hidden states.
+        labels: split -> class numbers.
+        metric: name in `metrics.METRICS`; all of them are maximised.
+    """
+    mean = features["train"].mean(axis=0)
+    spread = features["train"].std(axis=0) + 1e-8
+    scaled = {split: (matrix - mean) / spread for split, matrix in features.items()}
+    best: tuple[float, float, Any] | None = None
+    for c in PROBE_C:
+        model = _logistic(scaled["train"], labels["train"], c / len(mean))
+        reached = score(metric, labels["validation"], model.predict(scaled["validation"]))
+        if best is None or reached > best[0]:
+            best = (reached, c, model)
+    assert best is not None  # PROBE_C is not empty
+    guesses = {split: best[2].predict(matrix) for split, matrix in scaled.items()}
+    width = len(mean)
+    note = f"{width} frozen mean-pooled features, C = {best[1]:g} / {width}, chosen on validation"
+    return _scored("linear probe", labels, guesses, metric, note)
+
+
+def _logistic(features: Any, labels: Sequence[int] | npt.NDArray[np.int64], c: float) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=c, max_iter=_ITERATIONS).fit(features, np.asarray(labels))
+
+
+def _scored(name: str, labels: Classes, guesses: Mapping[str, Any], metric: str, note: str) -> BaselineScore:
+    return BaselineScore(
+        name=name,
+        validation_metric=score(metric, labels["validation"], guesses["validation"]),
+        test_metric=score(metric, labels["test"], guesses["test"]),
+        train_rows=len(labels["train"]),
+        note=note,
+    )

@@ -1,0 +1,48 @@
+"""What a model does on some rows, example by example, and how sure the means are."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Losses and predictions, one entry a row, in the data set's order.
+
+    Attributes:
+        row_losses: the summed loss over the row's targets.
+        row_weights: how many targets the row has (1 for a classification, else its tokens).
+        predictions: the predicted label; empty for language models.
+        labels: the true label; empty for language models.
+    """
+
+    row_losses: tuple[float, ...]
+    row_weights: tuple[float, ...]
+    predictions: tuple[int, ...] = ()
+    labels: tuple[int, ...] = ()
+
+    @property
+    def loss(self) -> float:
+        """Mean loss per target."""
+        return math.fsum(self.row_losses) / max(1.0, math.fsum(self.row_weights))
+
+    @property
+    def loss_standard_error(self) -> float:
+        """Standard error of `loss` over rows (of the ratio estimator, to first order)."""
+        mean_weight = math.fsum(self.row_weights) / max(1, len(self.row_weights))
+        residuals = [s - self.loss * w for s, w in zip(self.row_losses, self.row_weights, strict=True)]
+        return standard_error(residuals) / max(mean_weight, 1e-12)
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """Standard error of the mean; 0 for fewer than two values."""
+    count = len(values)
+    if count < 2:
+        return 0.0
+    mean = math.fsum(values) / count
+    return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (count - 1) / count)
+
+
+def spread(values: Sequence[float]) -> float | None:
+    """Sample standard deviation; None for fewer than two values."""
+    return standard_error(values) * math.sqrt(len(values)) if len(values) > 1 else None

@@ -1,0 +1,49 @@
+"""What a running search tells whoever watches it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A moment of a search.
+
+    Attributes:
+        stage: what is going on, in words (`search`, `confirm`, `test`, ...).
+        activity: the running piece, such as `trial 7: dora to step 21`.
+        done: finished pieces of this stage.
+        best: the best so far, in words, or empty.
+        trials_started: configurations tried so far.
+        trials_failed: of them, failed or out of memory.
+        spent_seconds: since the start, over all sessions.
+        budget_seconds: wall clock for everything, or None.
+    """
+
+    stage: str
+    activity: str
+    done: int
+    best: str
+    trials_started: int
+    trials_failed: int
+    spent_seconds: float
+    budget_seconds: float | None
+
+
+class Observer(Protocol):
+    """Watches a search; must not change it."""
+
+    def progress(self, progress: Progress) -> None:
+        """Show where the search stands."""
+
+    def note(self, text: str) -> None:
+        """Say one line of commentary."""
+
+
+class Silent:
+    """An observer that shows nothing."""
+
+    def progress(self, progress: Progress) -> None:
+        """Do nothing."""
+
+    def note(self, text: str) -> None:
+        """Do nothing."""

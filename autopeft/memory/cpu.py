@@ -1,0 +1,50 @@
+"""What a CPU runs where meta tensors would take another path: flash attention without dropout."""
+
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+_attention = torch.nn.functional.scaled_dot_product_attention
+
+
+class CpuOperators(TorchFunctionMode):
+    """Replaces scaled dot product attention by the operator of PyTorch's CPU backend."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Run `func`, or the operator that a CPU would run in its place."""
+        if func is _attention:
+            return _cpu_attention(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+def _cpu_attention(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> torch.Tensor:
+    """Flash attention for the CPU, or with dropout, and for a mask that is trained, the math path.
+
+    Shapes: query (batch, heads, length, head_dim); key and value may have fewer heads with `enable_gqa`.
+    """
+    trained_mask = attn_mask is not None and attn_mask.requires_grad
+    if dropout_p > 0 or trained_mask:
+        return torch.ops.aten._scaled_dot_product_attention_math(
+            query, key, value, _additive(attn_mask, query), dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
+        )[0]
+    return torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+        query, key, value, 0.0, is_causal, attn_mask=_additive(attn_mask, query), scale=scale
+    )[0]
+
+
+def _additive(mask: torch.Tensor | None, query: torch.Tensor) -> torch.Tensor | None:
+    if mask is None or mask.dtype != torch.bool:
+        return mask
+    return torch.zeros_like(mask, dtype=query.dtype).masked_fill_(mask.logical_not(), float("-inf"))

@@ -1,0 +1,131 @@
+"""Two real training steps under the tracker: the event stream of a model, a batch and an optimizer."""
+
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
+
+import torch
+from peft import PeftModel
+from torch import Tensor, nn
+
+from autopeft.memory.gpu import GpuOperators
+from autopeft.memory.stream import EventStream
+from autopeft.memory.tracker import StorageTracker
+from autopeft.modeling.step import training_step
+
+Batch = Mapping[str, Tensor]
+Step = Callable[..., object]
+
+
+def trace_steps(
+    model: nn.Module,
+    batch: Batch,
+    optimizer: torch.optim.Optimizer,
+    *,
+    steps: int = 2,
+    operators: AbstractContextManager[Any] | None = None,
+    step: Step = training_step,
+    padded: bool = False,
+    max_grad_norm: float | None = None,
+) -> EventStream:
+    """Run `steps` training steps of `model` on `batch` and record what they allocate.
+
+    Args:
+        model: as `wrap` gave it, on meta or with real tensors; it is changed by the steps.
+        batch: the model's arguments, on the same device.
+        optimizer: over the model's trainable parameters.
+        steps: 2 shows the steady state (optimizer state exists); 1 the first step.
+        operators: the mode that puts a device's operators in place; none for those of the tensors' own device.
+        step: called like `modeling.step.training_step`.
+        padded: whether the batch counts as padded (only asked on meta).
+        max_grad_norm: handed to the step.
+
+    Returns:
+        The stream; its `step_flops` are of one step, forward and backward.
+    """
+    tracker = StorageTracker(padded=padded)
+    book_model(tracker, model, batch, optimizer)
+    with ExitStack() as stack:
+        stack.enter_context(_without_collector())
+        stack.enter_context(_marking(tracker, model, optimizer))
+        if operators is not None:
+            stack.enter_context(operators)
+        stack.enter_context(tracker)
+        for _ in range(steps):
+            tracker.enter("forward")
+            tracker.stream.step_flops = 0
+            step(model, [batch], optimizer, backward=_backward(tracker), max_grad_norm=max_grad_norm)
+            tracker.add(_optimizer_state(model, optimizer), "optimizer")
+        return tracker.finish()
+
+
+def book_model(
+    tracker: StorageTracker, model: nn.Module, batch: Batch, optimizer: torch.optim.Optimizer | None
+) -> None:
+    """Book what lives before a step: base weights, adapter, optimizer state and the batch."""
+    adapted = isinstance(model, PeftModel)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    others = [p for p in model.parameters() if not p.requires_grad]
+    tracker.add([*others, *model.buffers()], "weights")
+    tracker.add(trained, "adapter" if adapted else "weights")
+    if optimizer is not None:
+        tracker.add(_optimizer_state(model, optimizer), "optimizer")
+    tracker.add(batch.values(), "activations")
+
+
+def gpu_operators() -> GpuOperators:
+    """The mode under which meta tensors run what a CUDA device runs."""
+    return GpuOperators()
+
+
+def _optimizer_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """State tensors on the model's device (the step counters of AdamW live on the host)."""
+    device = next(model.parameters()).device
+    states = optimizer.state.values()
+    return [v for state in states for v in state.values() if isinstance(v, Tensor) and v.device == device]
+
+
+def _backward(tracker: StorageTracker) -> Callable[[Tensor], None]:
+    def run(loss: Tensor) -> None:
+        tracker.enter("backward")
+        loss.backward()
+        tracker.enter("optimizer")
+
+    return run
+
+
+@contextmanager
+def _marking(
+    tracker: StorageTracker, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> Iterator[None]:
+    """Label gradients as they are accumulated, and find out the shape of the logits."""
+    hooks = [
+        p.register_post_accumulate_grad_hook(lambda p: tracker.add([p.grad], "gradients"))  # type: ignore[list-item]
+        for p in model.parameters()
+        if p.requires_grad
+    ]
+    hooks.append(model.register_forward_hook(lambda _m, _a, out: _note_logits(tracker, out)))
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _note_logits(tracker: StorageTracker, output: Any) -> None:
+    logits = getattr(output, "logits", None)
+    if isinstance(logits, Tensor):
+        tracker.mark_logits(logits)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """No garbage collection in between: frees happen by reference counts alone, the same in each run."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,84 @@
+"""From an untrusted config.json to a transformers config that cannot make anything run."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from transformers import CONFIG_MAPPING, PreTrainedConfig
+
+from autopeft.domain.models import ModelSpec
+from autopeft.domain.tasks import TaskSpec
+from autopeft.errors import ModelError
+
+# Keys that choose an implementation; transformers would fetch code from the hub for some of their values.
+_IMPLEMENTATION_KEYS = ("attn_implementation", "experts_implementation", "attn_implementation_internal")
+
+
+def transformers_config(model: ModelSpec, task: TaskSpec, num_labels: int) -> PreTrainedConfig:
+    """The config of a base model for a task.
+
+    A missing padding token id becomes the end-of-sequence id, or 0.
+
+    Args:
+        model: the base.
+        task: decides whether there is a classification head.
+        num_labels: outputs of that head.
+
+    Raises:
+        ModelError: transformers does not know the model type, the config asks for its own code or for
+            quantised weights, or one of its values makes no sense.
+    """
+    plain = _without_implementation(model.config)
+    check_runs_no_code(plain, model.name)
+    if plain.get("quantization_config"):
+        raise ModelError(f"{model.name} is quantised, which is not supported yet", hint="use the unquantised base")
+    if model.model_type not in CONFIG_MAPPING:
+        raise ModelError(
+            f"the installed transformers does not know the type {model.model_type!r} of {model.name}",
+            hint="check config.json, or update transformers",
+        )
+    if task.head == "sequence-classification":
+        # id2label would otherwise win over num_labels.
+        plain = {k: v for k, v in plain.items() if k not in ("id2label", "label2id")} | {"num_labels": num_labels}
+    try:
+        config = CONFIG_MAPPING[model.model_type].from_dict(plain)
+    except Exception as error:  # transformers raises many kinds on a bad value; all of them mean the same here
+        raise ModelError(
+            f"the config of {model.name} cannot be used: {first_line(error)}", hint="correct its config.json"
+        ) from error
+    _set_padding(config)
+    return config
+
+
+def check_runs_no_code(config: Mapping[str, Any], name: str) -> None:
+    """Refuse a config that brings its own code.
+
+    Raises:
+        ModelError: it has an `auto_map`.
+    """
+    if config.get("auto_map"):
+        raise ModelError(
+            f"{name} needs code of its own (`auto_map` in config.json), and autopeft never runs such code",
+            hint="use a model that transformers supports by itself",
+        )
+
+
+def _without_implementation(config: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in config.items() if key.lstrip("_") not in _IMPLEMENTATION_KEYS}
+    return {
+        key: _without_implementation(value) if isinstance(value, Mapping) else copy.deepcopy(value)
+        for key, value in kept.items()
+    }
+
+
+def _set_padding(config: PreTrainedConfig) -> None:
+    if getattr(config, "pad_token_id", None) is not None:
+        return
+    end = getattr(config, "eos_token_id", None)
+    config.pad_token_id = (end[0] if isinstance(end, list) and end else end) or 0
+
+
+def first_line(error: Exception) -> str:
+    """What an error of a third party says, short enough for one line; its kind where it says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:2])[:200] or type(error).__name__

@@ -1,0 +1,95 @@
+"""The one training step that memory/ traces and training/ runs."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from autopeft.domain.knobs import Hyperparameters
+from autopeft.errors import UsageError
+
+# torch.optim.AdamW's own default, used for methods without a weight_decay knob.
+DEFAULT_WEIGHT_DECAY = 0.01
+
+
+def build_optimizer(model: nn.Module, hyperparameters: Hyperparameters) -> torch.optim.AdamW:
+    """AdamW over the parameters that train.
+
+    The foreach implementation is chosen on every device (it is torch's default on a GPU), so that the traced
+    optimizer step makes the same temporaries as the one that runs.
+
+    Args:
+        model: as `wrap` gave it.
+        hyperparameters: `learning_rate`, and `weight_decay` if the method has it.
+
+    Raises:
+        UsageError: there is no numeric learning rate.
+    """
+    learning_rate = hyperparameters.get("learning_rate")
+    if not isinstance(learning_rate, int | float) or isinstance(learning_rate, bool):
+        raise UsageError(
+            f"learning_rate is {learning_rate!r}, which is no number",
+            hint="name one, like --set learning_rate=1e-3",
+        )
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return torch.optim.AdamW(
+        trainable,
+        lr=float(learning_rate),
+        weight_decay=float(hyperparameters.get("weight_decay", DEFAULT_WEIGHT_DECAY)),
+        foreach=True,
+    )
+
+
+def training_step(
+    model: nn.Module,
+    micro_batches: Sequence[Mapping[str, Tensor]],
+    optimizer: torch.optim.Optimizer,
+    *,
+    autocast: torch.dtype | None = None,
+    backward: Callable[[Tensor], object] = Tensor.backward,
+    max_grad_norm: float | None = None,
+) -> Tensor:
+    """One optimizer step: forward and backward of each micro-batch, clipping, update.
+
+    It reads no value back from the device and draws nothing at random itself (dropout does, where the model
+    is in training mode).
+
+    Args:
+        model: plain or wrapped by peft.
+        micro_batches: the model's arguments, with labels; their losses count alike.
+        optimizer: from `build_optimizer`.
+        autocast: dtype that matrix products run in, or None for the weights' own.
+        backward: what runs the backward pass of a loss; `accelerator.backward` fits.
+        max_grad_norm: greatest norm of all gradients together, or None for no clipping.
+
+    Returns:
+        The mean loss of the micro-batches: a detached scalar on the model's device.
+    """
+    optimizer.zero_grad(set_to_none=True)
+    losses = []
+    for batch in micro_batches:
+        device_type = next(iter(batch.values())).device.type
+        with autocast_on(device_type, autocast):
+            loss = model(**batch).loss / len(micro_batches)
+        backward(loss)
+        losses.append(loss.detach())
+        # The graph would otherwise live on beside the next micro-batch's.
+        del loss
+    if max_grad_norm is not None:
+        nn.utils.clip_grad_norm_(
+            [p for group in optimizer.param_groups for p in group["params"]], max_grad_norm, foreach=True
+        )
+    optimizer.step()
+    return torch.stack(losses).sum()
+
+
+def autocast_on(device_type: str, dtype: torch.dtype | None) -> torch.autocast:
+    """The autocast context for a device; it does nothing when `dtype` is None.
+
+    Args:
+        device_type: such as `cuda`. On meta nothing is cast either, since autocast does not reach meta
+            tensors: a trace has to account for it itself.
+        dtype: that matrix products run in.
+    """
+    reached = device_type != "meta"
+    return torch.autocast(device_type if reached else "cpu", dtype=dtype, enabled=reached and dtype is not None)

@@ -1,0 +1,99 @@
+"""A base model plus a method: the model that trains."""
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Sequence
+
+import torch
+from peft import PeftModel, get_peft_model
+from torch import nn
+from transformers import PreTrainedModel
+
+from autopeft.domain.knobs import Hyperparameters
+from autopeft.domain.methods import MethodSpec
+from autopeft.domain.models import ArchitectureSpec
+from autopeft.domain.tasks import TaskSpec
+from autopeft.errors import ModelError
+from autopeft.modeling.clone import clone_sharing_weights
+from autopeft.modeling.heads import head_modules, reset_head
+from autopeft.modeling.peft_config import FULL, peft_config_of
+from autopeft.modeling.wrap_checks import check_wrapped
+
+
+def wrap(
+    base: PreTrainedModel,
+    method: MethodSpec,
+    hyperparameters: Hyperparameters,
+    task: TaskSpec,
+    architecture: ArchitectureSpec,
+    *,
+    head_seed: int | None = None,
+) -> nn.Module:
+    """The model that trains: the base with the method's adapter, everything else frozen.
+
+    The base is not changed and can be wrapped again; frozen weights are shared with it. The training mode is
+    the base's. Works on meta tensors as on real ones.
+
+    Args:
+        base: from `build_on_meta` or `load_base`.
+        method: of the catalogue.
+        hyperparameters: all knobs of the method.
+        task: the base's head is for it.
+        architecture: of the base.
+        head_seed: seed of the head's and the adapter's initial values; None leaves the base's head as it is
+            and draws the adapter from the global random state.
+
+    Returns:
+        A `PeftModel`, or for full fine-tuning the copied model itself.
+
+    Raises:
+        ModelError: the method does not apply to this model, or nothing, too much or not the head would train.
+    """
+    model = clone_sharing_weights(base, own_all=method.builder == FULL)
+    heads = head_modules(model)
+    with _seeded(head_seed):
+        if head_seed is not None:
+            reset_head(model, head_seed)
+        if method.builder == FULL:
+            return model.requires_grad_(True)
+        wrapped = _with_adapter(model, method, hyperparameters, task, architecture, heads)
+    check_wrapped(wrapped, method, heads)
+    return wrapped.train(base.training)
+
+
+def _with_adapter(
+    model: PreTrainedModel,
+    method: MethodSpec,
+    hyperparameters: Hyperparameters,
+    task: TaskSpec,
+    architecture: ArchitectureSpec,
+    heads: Sequence[str],
+) -> PeftModel:
+    config = peft_config_of(method, hyperparameters, task, architecture, model, heads)
+    # On meta the adapter is made there at once: a 70B model's adapters would take seconds to draw.
+    on_meta = torch.device("meta") if model.device.type == "meta" else contextlib.nullcontext()
+    with on_meta, warnings.catch_warnings():
+        # What would matter in them is asserted by `check_wrapped`.
+        warnings.simplefilter("ignore")
+        try:
+            wrapped: PeftModel = get_peft_model(model, config)
+        except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, NotImplementedError) as error:
+            raise ModelError(
+                f"{method.id} cannot be put on this {architecture.id} model: {error}",
+                hint="choose another method, or other hyperparameters",
+            ) from error
+    # peft adds names of its own to those given; a saved adapter should name each once.
+    if config.modules_to_save is not None:
+        config.modules_to_save = list(dict.fromkeys(config.modules_to_save))
+    return wrapped
+
+
+@contextlib.contextmanager
+def _seeded(seed: int | None) -> Iterator[None]:
+    """Draw from `seed` inside and leave the global random state as it was; None changes nothing."""
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,77 @@
+"""What must hold after wrapping: peft leaves some heads random and some models without anything to train."""
+
+from collections.abc import Sequence
+
+from peft import PeftModel
+from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.utils import AuxiliaryTrainingWrapper
+from torch import nn
+
+from autopeft.domain.methods import MethodSpec
+from autopeft.errors import ModelError
+
+_ADVICE = "this combination of method and model is not supported; choose another method"
+
+
+def check_wrapped(model: PeftModel, method: MethodSpec, heads: Sequence[str]) -> None:
+    """Assert that something trains, the head does, and nothing undeclared does.
+
+    Args:
+        model: wrapped by peft.
+        method: that wrapped it.
+        heads: modules of the unwrapped model that must train.
+
+    Raises:
+        ModelError: one of these does not hold, or a rank exceeds its layer.
+    """
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ModelError(f"{method.id} would train nothing on this model", hint=_ADVICE)
+    base = model.get_base_model()
+    for name in heads:
+        if not any(p.requires_grad for p in base.get_submodule(name).parameters()):
+            raise ModelError(f"{method.id} would leave the task head {name!r} untrained", hint=_ADVICE)
+    if undeclared := _undeclared(model):
+        raise ModelError(f"{method.id} would also train {undeclared[0]}", hint=_ADVICE)
+    _check_ranks(model, method)
+    _check_virtual_tokens(model, method)
+
+
+def _undeclared(model: PeftModel) -> list[str]:
+    """Names of trainable parameters that belong neither to an adapter nor to a saved module."""
+    declared = {
+        id(parameter)
+        for name, module in model.named_modules()
+        if isinstance(module, AuxiliaryTrainingWrapper) or name.startswith("prompt_encoder")
+        for parameter in module.parameters()
+    }
+    for module in model.modules():
+        if isinstance(module, BaseTunerLayer):
+            declared |= _adapter_ids(module)
+    return [name for name, p in model.named_parameters() if p.requires_grad and id(p) not in declared]
+
+
+def _adapter_ids(layer: BaseTunerLayer) -> set[int]:
+    held = (getattr(layer, name) for name in layer.adapter_layer_names)
+    return {id(p) for one in held if isinstance(one, nn.Module) for p in one.parameters()}
+
+
+def _check_ranks(model: PeftModel, method: MethodSpec) -> None:
+    for name, layer in model.named_modules():
+        ranks = getattr(layer, "r", None) if isinstance(layer, BaseTunerLayer) else None
+        widest = min(getattr(layer, "in_features", 0) or 0, getattr(layer, "out_features", 0) or 0)
+        if isinstance(ranks, dict) and widest and max(ranks.values(), default=0) > widest:
+            short = name.removeprefix("base_model.model.")
+            raise ModelError(
+                f"rank {max(ranks.values())} of {method.id} exceeds the size of {short}, which is {widest}",
+                hint=f"choose a rank of at most {widest}",
+            )
+
+
+def _check_virtual_tokens(model: PeftModel, method: MethodSpec) -> None:
+    config = model.active_peft_config
+    places = getattr(model.get_base_model().config, "max_position_embeddings", None)
+    if config.is_prompt_learning and places and config.num_virtual_tokens >= places:
+        raise ModelError(
+            f"{config.num_virtual_tokens} virtual tokens of {method.id} fill the model's {places} positions",
+            hint="choose fewer virtual tokens",
+        )

@@ -1,0 +1,79 @@
+"""Whether a method can be used at all: the catalogue's word on it, and the memory budget."""
+
+from autopeft.domain.memory import MemoryEstimate
+from autopeft.domain.methods import MethodSpec
+from autopeft.domain.models import ArchitectureSpec
+from autopeft.domain.recommendation import Recommendation
+from autopeft.domain.rules import Reason
+from autopeft.domain.tasks import TaskSpec
+from autopeft.domain.units import format_bytes
+from autopeft.errors import ModelError, NothingFitsError
+from autopeft.recommend.engine import source_text
+from autopeft.recommend.options import Options
+from autopeft.recommend.ranking import TRACED
+
+
+def catalog_objections(method: MethodSpec, task: TaskSpec, architecture: ArchitectureSpec) -> tuple[Reason, ...]:
+    """Why the method's own entry in the catalogue rules it out here; empty if it does not."""
+    texts = []
+    if method.tasks and task.id not in method.tasks:
+        texts.append(f"does not support {task.id}; it supports {', '.join(method.tasks)}")
+    if method.architectures and architecture.kind not in method.architectures:
+        texts.append(f"does not apply to an {architecture.kind}; it applies to {', '.join(method.architectures)}")
+    texts += [
+        f"needs an architecture that {fact.replace('_', ' ')}, and {architecture.id} has none"
+        for fact in method.requires
+        if getattr(architecture, fact, None) is False
+    ]
+    source = source_text(method.sources[0]) if method.sources else f"methods/{method.id}.yaml"
+    return tuple(Reason("catalog", text, source) for text in texts)
+
+
+def needed_bytes(estimate: MemoryEstimate, options: Options) -> int:
+    """Device memory that the step needs: what the allocator reserves and the device context."""
+    return estimate.reserved_bytes + options.context_bytes
+
+
+def over_budget(estimate: MemoryEstimate, options: Options) -> tuple[Reason, ...]:
+    """Why the method does not fit; empty when it does, or when there is no budget."""
+    needed = needed_bytes(estimate, options)
+    if options.budget_bytes is None or needed <= options.budget_bytes:
+        return ()
+    text = f"needs {format_bytes(needed)}, {format_bytes(needed - options.budget_bytes)} more than the budget"
+    return (Reason("memory", text, TRACED),)
+
+
+def require_candidates(answer: Recommendation) -> None:
+    """Do nothing when at least one method is recommended.
+
+    Raises:
+        NothingFitsError: none is; names the nearest that would fit, and what it needs.
+        ModelError: no method could be estimated at all.
+    """
+    if answer.candidates:
+        return
+    estimated = [(one.estimate.reserved_bytes, one.title) for one in answer.excluded if one.estimate]
+    if estimated and answer.budget_bytes is not None:
+        reserved, title = min(estimated)
+        needed = reserved + int(answer.facts["context_bytes"])
+        raise NothingFitsError(
+            f"no method fits {format_bytes(answer.budget_bytes)} with {answer.model}: the nearest, {title}, "
+            f"needs {format_bytes(needed)}",
+            hint=_less_memory(answer),
+        )
+    why = f": {answer.excluded[0].title}: {answer.excluded[0].reasons[0].text}" if answer.excluded else ""
+    if answer.excluded and all(one.reasons[0].rule == "unknown" for one in answer.excluded):
+        raise ModelError(f"no method could be estimated for {answer.model}{why}", hint="check the model's config.json")
+    raise NothingFitsError(
+        f"no method can be used with {answer.model} on {answer.task}{why}",
+        hint="leave out --methods to see all of them",
+    )
+
+
+def _less_memory(answer: Recommendation) -> str:
+    batch_size, max_length = answer.facts["micro_batch_size"], answer.facts["max_length"]
+    ways = [f"a --batch-size below {batch_size}"] if batch_size > 1 else []
+    ways.append(f"a --max-length below {max_length}")
+    if not answer.facts["gradient_checkpointing"]:
+        ways.append("--gradient-checkpointing")
+    return f"try {', '.join(ways)}, or a smaller model"

@@ -1,0 +1,54 @@
+"""The axes of each picture, from its facts: the page and the PNG pictures show the same range."""
+
+from collections.abc import Sequence
+
+from autopeft.reporting.axis import Axis, axis
+from autopeft.reporting.contenders import Contender
+from autopeft.reporting.costs import Memory
+from autopeft.reporting.trials import Curves, MethodScores
+
+
+def comparison_axis(contenders: Sequence[Contender]) -> Axis:
+    """Over seeds, means and spreads; a far baseline (majority class) is left to the edge.
+
+    Else it would press the contenders, between which the reader decides, into one corner.
+    """
+    extents = [value for contender in contenders for value in _extent(contender)]
+    near = [value for c in contenders if c.kind != "baseline" for value in _extent(c)] or extents
+    room = max(near) - min(near)
+    kept = [value for value in extents if min(near) - room <= value <= max(near) + room] if room else extents
+    return axis(kept, padding=0.08)
+
+
+def method_axis(scores: Sequence[MethodScores]) -> Axis:
+    """Over all losses but far outliers: above thrice the width of the middle half they sit on the edge."""
+    ordered = sorted(loss for method in scores for loss in method.losses)
+    low, high = ordered[len(ordered) // 4], ordered[(3 * len(ordered)) // 4]
+    return axis([loss for loss in ordered if loss <= high + 3 * (high - low)], padding=0.06)
+
+
+def curve_axes(curves: Curves) -> tuple[Axis, Axis]:
+    """(steps, losses)."""
+    steps = [step for c in curves.curves for step in (*(s for s, _ in c.train), *(s for s, _, _ in c.validation))]
+    return axis(steps, from_zero=True, padding=0.02, count=6), axis([curves.low, curves.high])
+
+
+def memory_axis(memory: Memory) -> Axis:
+    """For both directions, in `memory_unit`."""
+    unit, _ = memory_unit(memory)
+    both = [(point.predicted_bytes / unit, point.measured_bytes / unit) for point in memory.points]
+    return axis([value for pair in both for value in pair], padding=0.08)
+
+
+def memory_unit(memory: Memory) -> tuple[int, str]:
+    """(bytes, name) of the unit that suits the greatest point."""
+    greatest = max((point.measured_bytes for point in memory.points), default=0)
+    return (2**30, "GiB") if greatest >= 2**30 else (2**20, "MiB")
+
+
+def _extent(contender: Contender) -> list[float]:
+    if contender.mean is None:
+        return []
+    spread = contender.spread or 0.0
+    seeds = [run.metric for run in contender.seeds if run.metric is not None]
+    return [contender.mean - spread, contender.mean + spread, *seeds]

@@ -1,0 +1,178 @@
+"""After all choices: the winner and the control meet the test split once, and the adapter is written."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autopeft.domain.evaluation import Evaluation
+from autopeft.domain.trials import TrialRecord
+from autopeft.errors import RunError
+from autopeft.search.confirm_stage import Entry
+from autopeft.search.context import SearchContext
+from autopeft.search.run_directory import read_json, write_json
+from autopeft.search.verdict import Standing, choose_winner, compare, sentence
+from autopeft.training.scoring import metric_standard_error, metric_value
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The run of an entry that stands for it: that of its best seed.
+
+    Attributes:
+        entry: the configuration.
+        record: the run with the best validation loss among those that got furthest.
+    """
+
+    entry: Entry
+    record: TrialRecord
+
+    @property
+    def seed(self) -> int:
+        """The seed of that run."""
+        return self.record.spec.seed
+
+
+def runs_of(context: SearchContext, entry: Entry) -> list[TrialRecord]:
+    """The runs of an entry that finished at least one slice, by seed."""
+    folders = [entry.folder(context, seed) for seed in context.plan.seeds]
+    records = [folder.record() for folder in folders if (folder.path / "spec.json").exists()]
+    return [record for record in records if record.slices]
+
+
+def full_runs(context: SearchContext, entry: Entry) -> list[TrialRecord]:
+    """Those that were trained to full length."""
+    return [run for run in runs_of(context, entry) if run.steps_done == context.plan.full_steps]
+
+
+def finish(context: SearchContext, entries: tuple[Entry, ...]) -> dict[str, Any]:
+    """Choose, test once, export; gives `final.json`, which an earlier session may have written already.
+
+    Raises:
+        RunError: there is nothing to choose from, or the disk is full.
+    """
+    path = context.run.path / "final.json"
+    if path.exists():
+        return read_json(path)
+    winner, ties = _choose(context, entries)
+    controls = [_best_run(context, entry) for entry in entries if entry.role == "control"]
+    with context.ledger.spend("test"):
+        before = context.ledger.spent_seconds
+        context.show("test", f"{winner.entry.name} on the test split", 0, [])
+        tested = {winner.entry.name: _test(context, winner)}
+        for control in controls:
+            if control is not None and control.entry.name not in tested:
+                tested[control.entry.name] = _test(context, control)
+        compute = context.ledger.spent_seconds - before
+        _export(context, winner)
+    context.ledger.book("test", 0.0, compute_seconds=compute)
+    final = {
+        "winner": winner.entry.name,
+        "seed": winner.seed,
+        "steps": winner.record.steps_done,
+        "tests": {name: _figures(context, evaluation) for name, evaluation in tested.items()},
+        "verdict": _verdict(context, winner, ties, tested, entries),
+        "evaluation": {
+            "batch_size": context.plan.evaluation_batch_size,
+            "dtype": "float32",
+            "rows": context.test_rows,
+            "order": "longest first, ties by row number; padded on the right to a multiple of 8",
+        },
+    }
+    write_json(path, final)
+    return final
+
+
+def _choose(context: SearchContext, entries: tuple[Entry, ...]) -> tuple[Chosen, list[str]]:
+    standings = []
+    for index, entry in enumerate(entries):
+        runs = full_runs(context, entry)
+        values = tuple(run.slices[-1].validation_metric or 0.0 for run in runs)
+        cost = min((run.slices[-1].train_seconds for run in runs), default=float("inf"))
+        standings.append(Standing(index, values, _metric_error(runs), cost))
+    index, tied = choose_winner(standings, maximize=context.maximize)
+    if index is not None:
+        chosen = _best_run(context, entries[index])
+    else:
+        chosen = next((run for run in (_best_run(context, entry) for entry in entries) if run), None)
+    if chosen is None:
+        raise RunError(
+            "no trial finished a single slice", hint="give it more time: `autopeft resume` with --budget"
+        )
+    return chosen, [entries[i].name for i in tied if entries[i].name != chosen.entry.name]
+
+
+def _metric_error(runs: list[TrialRecord]) -> float:
+    """Standard error of one run's validation metric over rows, as that run measured it."""
+    return max((run.slices[-1].validation_metric_standard_error or 0.0 for run in runs), default=0.0)
+
+
+def _best_run(context: SearchContext, entry: Entry) -> Chosen | None:
+    runs = runs_of(context, entry)
+    if not runs:
+        return None
+    furthest = max(run.steps_done for run in runs)
+    return Chosen(entry, min((run for run in runs if run.steps_done == furthest), key=lambda run: run.loss))
+
+
+def _test(context: SearchContext, chosen: Chosen) -> Evaluation:
+    folder = chosen.entry.folder(context, chosen.seed)
+    return context.executor.test(chosen.record.spec, folder.path, chosen.record.steps_done)
+
+
+def _figures(context: SearchContext, evaluation: Evaluation) -> dict[str, Any]:
+    metric = metric_value(context.metric, evaluation)
+    error = metric_standard_error(context.metric, evaluation)
+    return {"test_loss": evaluation.loss, "test_metric": metric, "test_standard_error": error}
+
+
+def _export(context: SearchContext, winner: Chosen) -> None:
+    """Write `best_adapter/` beside its final place, then move it there."""
+    target = context.run.path / "best_adapter"
+    temporary = context.run.path / ".best_adapter.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        folder = winner.entry.folder(context, winner.seed)
+        context.executor.export(winner.record.spec, folder.path, winner.record.steps_done, temporary)
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise RunError(
+            f"cannot write {target}: {error.strerror}", hint="make room, then `autopeft resume`"
+        ) from error
+
+
+def _verdict(
+    context: SearchContext,
+    winner: Chosen,
+    ties: list[str],
+    tested: dict[str, Evaluation],
+    entries: tuple[Entry, ...],
+) -> list[str]:
+    title = context.methods[winner.entry.proposal.method].title
+    name = f"{title} ({winner.entry.name})"
+    lines = []
+    if winner.record.steps_done < context.plan.full_steps:
+        lines.append(
+            f"Nothing was trained to full length in the time given: {name} stopped at step "
+            f"{winner.record.steps_done} of {context.plan.full_steps}."
+        )
+    if ties:
+        lines.append(
+            f"On validation, {name} ties with {', '.join(ties)}; the tie went to the cheapest per step."
+        )
+    for entry in entries:
+        if entry.role != "control" or entry.name not in tested:
+            continue
+        if entry.name == winner.entry.name:
+            lines.append("Plain LoRA at its defaults was not beaten: it is the winner.")
+        else:
+            comparison = compare(tested[winner.entry.name], tested[entry.name])
+            lines.append(sentence(name, "plain LoRA at its defaults", comparison, context.metric))
+    return lines
+
+
+def adapter_bytes(path: Path) -> int:
+    """Size of the weights in an adapter folder."""
+    return sum(file.stat().st_size for file in path.glob("*.safetensors"))

@@ -1,0 +1,202 @@
+"""From the run directory to `result.json` (docs/result-schema.md): every figure that a report shows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autopeft.domain.evaluation import spread
+from autopeft.domain.knobs import Value
+from autopeft.domain.trials import SliceResult, TrialRecord
+from autopeft.search.confirm_stage import Entry, saved_entries
+from autopeft.search.context import SearchContext
+from autopeft.search.costs import CONFIRM_SHARE
+from autopeft.search.finish import adapter_bytes, runs_of
+from autopeft.search.run_directory import TrialFolder, read_json
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the result says beside the trials.
+
+    Attributes:
+        asked: see docs/result-schema.md, as are the others.
+        data: rows, labels, lengths.
+        baselines: what was measured beside the search.
+        excluded: methods that were not searched.
+        environment: versions and device.
+        predicted_peak_bytes: (method, hyperparameters) -> prediction, for trials; None where there is none.
+        measured_kind: how memory was measured.
+        load: (method, adapter folder) -> lines of Python that load it.
+    """
+
+    asked: Mapping[str, Any]
+    data: Mapping[str, Any]
+    baselines: Sequence[Mapping[str, Any]]
+    excluded: Sequence[Mapping[str, Any]]
+    environment: Mapping[str, Any]
+    predicted_peak_bytes: Callable[[str, Mapping[str, Value]], int | None]
+    measured_kind: str
+    load: Callable[[str, str], list[str]]
+
+
+def build_result(context: SearchContext, frame: Frame, status: str) -> dict[str, Any]:
+    """The content of result.json, from what is on disk."""
+    final_path = context.run.path / "final.json"
+    final = read_json(final_path) if final_path.exists() else None
+    confirmed = [_confirmed(context, frame, entry, final) for entry in saved_entries(context) or ()]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "status": status,
+        "verdict": (final or {}).get("verdict", []) + _baseline_sentences(context, frame, confirmed, final),
+        "asked": dict(frame.asked),
+        "data": dict(frame.data) | {"batch_size": context.plan.batch_size},
+        "metric": {"name": context.metric, "maximize": context.maximize},
+        "best": _best(context, frame, confirmed, final),
+        "confirmed": confirmed,
+        "baselines": [dict(baseline) for baseline in frame.baselines],
+        "trials": [_trial(context, frame, folder) for folder in context.run.trials()],
+        "budget": _budget(context),
+        "excluded": [dict(one) for one in frame.excluded],
+        "seeds": {
+            "search": context.request.seed,
+            "confirm": list(context.plan.seeds),
+            "split": context.request.seed,
+        },
+        "environment": dict(frame.environment),
+    }
+
+
+def _budget(context: SearchContext) -> dict[str, Any]:
+    return {
+        "budget_seconds": context.request.budget_seconds,
+        "full_steps": context.plan.full_steps,
+        "rung_steps": list(context.plan.rung_steps),
+        "confirm_share": CONFIRM_SHARE,
+        **context.ledger.to_dict(),
+    }
+
+
+def _trial(context: SearchContext, frame: Frame, folder: TrialFolder) -> dict[str, Any]:
+    spec, origin = folder.spec()
+    slices = folder.slices()
+    kept = [piece for piece in slices if piece.error is None]
+    return {
+        "number": spec.number,
+        "state": _state(context, folder.record()),
+        "method": spec.method,
+        "title": context.methods[spec.method].title,
+        "hyperparameters": dict(spec.hyperparameters),
+        "origin": origin,
+        "rungs": [_rung(piece) for piece in kept],
+        "curve": [list(point) for piece in kept for point in piece.train_losses],
+        "predicted_peak_bytes": frame.predicted_peak_bytes(spec.method, spec.hyperparameters),
+        "measured_peak_bytes": kept[0].measured_peak_bytes if kept else None,
+        "trainable_parameters": kept[0].trainable_parameters if kept else None,
+        "seconds": sum(piece.wall_seconds for piece in slices),
+        "error": next((piece.error for piece in slices if piece.error), None),
+    }
+
+
+def _state(context: SearchContext, record: TrialRecord) -> str:
+    if record.state in ("failed", "oom", "running"):
+        return record.state
+    if record.steps_done == context.plan.full_steps:
+        return "finished"
+    return "stopped" if saved_entries(context) is not None else "paused"
+
+
+def _rung(piece: SliceResult) -> dict[str, Any]:
+    return {
+        "step": piece.to_step,
+        "validation_loss": piece.validation_loss,
+        "standard_error": piece.validation_loss_standard_error,
+        "validation_metric": piece.validation_metric,
+        "seconds": piece.wall_seconds,
+    }
+
+
+def _confirmed(
+    context: SearchContext, frame: Frame, entry: Entry, final: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    proposal = entry.proposal
+    runs = runs_of(context, entry)
+    full = [run for run in runs if run.steps_done == context.plan.full_steps]
+    metrics = [run.slices[-1].validation_metric or 0.0 for run in full]
+    first = runs[0].slices[0] if runs else None
+    steps = sum(run.steps_done for run in runs)
+    test = (final or {}).get("tests", {}).get(entry.name, {})
+    return {
+        "role": entry.role,
+        "trial": entry.trial,
+        "name": entry.name,
+        "title": context.methods[proposal.method].title,
+        "method": proposal.method,
+        "hyperparameters": dict(proposal.hyperparameters),
+        "runs": [_run(run) for run in runs],
+        "validation_mean": sum(metrics) / len(metrics) if metrics else None,
+        "validation_spread": spread(metrics),
+        "test_metric": test.get("test_metric"),
+        "test_loss": test.get("test_loss"),
+        "test_standard_error": test.get("test_standard_error"),
+        "trainable_parameters": first.trainable_parameters if first else None,
+        "adapter_bytes": None,
+        "predicted_peak_bytes": frame.predicted_peak_bytes(proposal.method, proposal.hyperparameters),
+        "measured_peak_bytes": first.measured_peak_bytes if first else None,
+        "measured_kind": frame.measured_kind,
+        "seconds_per_step": sum(p.train_seconds for run in runs for p in run.slices) / steps
+        if steps
+        else None,
+    }
+
+
+def _run(run: TrialRecord) -> dict[str, Any]:
+    last = run.slices[-1]
+    return {
+        "seed": run.spec.seed,
+        "steps": run.steps_done,
+        "validation_loss": last.validation_loss,
+        "validation_metric": last.validation_metric,
+        "train_seconds": sum(piece.train_seconds for piece in run.slices),
+    }
+
+
+def _best(
+    context: SearchContext, frame: Frame, confirmed: Sequence[dict[str, Any]], final: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """The winner's entry with where its adapter lies; None until it was chosen."""
+    if final is None:
+        return None
+    entry = next(one for one in confirmed if one["name"] == final["winner"])
+    folder = context.run.path / "best_adapter"
+    return entry | {
+        "seed": final["seed"],
+        "adapter_path": str(folder),
+        "adapter_bytes": adapter_bytes(folder),
+        "load": frame.load(entry["method"], str(folder)),
+        "evaluation": final.get("evaluation"),
+    }
+
+
+def _baseline_sentences(
+    context: SearchContext, frame: Frame, confirmed: Sequence[dict[str, Any]], final: Mapping[str, Any] | None
+) -> list[str]:
+    """How the winner stands beside each baseline on the test split, within two standard errors or not."""
+    if final is None:
+        return []
+    best = next(one for one in confirmed if one["name"] == final["winner"])
+    sign = 1 if context.maximize else -1
+    lines = []
+    for baseline in frame.baselines:
+        if baseline["test_metric"] is None or best["test_metric"] is None:
+            continue
+        gap = sign * (best["test_metric"] - baseline["test_metric"])
+        clear = abs(gap) > 2 * (2**0.5) * (best["test_standard_error"] or 0.0)
+        word = "beats" if gap > 0 else "does not beat"
+        qualifier = "clearly " if clear and gap > 0 else "" if gap <= 0 else "within the noise "
+        lines.append(
+            f"The winner {qualifier}{word} the baseline “{baseline['name']}” on the test split: "
+            f"{context.metric} {best['test_metric']:.3f} against {baseline['test_metric']:.3f}."
+        )
+    return lines

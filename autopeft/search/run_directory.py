@@ -1,0 +1,188 @@
+"""A run directory is the state of a search: every write is atomic, and a stop at any moment loses one slice."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from autopeft.domain.trials import SliceResult, TrialRecord, TrialSpec
+from autopeft.errors import InputError, RunError
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace `path` by `text`: temporary file, fsync, rename.
+
+    Raises:
+        RunError: the disk is full or not writable.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RunError(
+            f"cannot write {path}: {error.strerror}", hint="make room, then `autopeft resume`"
+        ) from error
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file atomically; the keys keep their order."""
+    write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The content of a JSON file of a run.
+
+    Raises:
+        InputError: it is missing or broken.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", hint="is this a run directory?") from error
+    except ValueError as error:
+        raise InputError(
+            f"{path} is no valid JSON: {error}", hint="restore the file or start a new run"
+        ) from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} does not hold a JSON object", hint="restore the file or start a new run")
+    return content
+
+
+class TrialFolder:
+    """One trial on disk: `spec.json`, `events.jsonl` (one line a finished slice) and `checkpoint/`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where slices keep adapter and optimizer state."""
+        return self.path / "checkpoint"
+
+    def create(self, spec: TrialSpec, origin: str) -> None:
+        """Write the spec; `origin` says who proposed it."""
+        self.checkpoint.mkdir(parents=True, exist_ok=True)
+        write_json(self.path / "spec.json", spec.to_dict() | {"origin": origin})
+
+    def spec(self) -> tuple[TrialSpec, str]:
+        """The spec and its origin."""
+        plain = read_json(self.path / "spec.json")
+        return TrialSpec.from_dict(plain), str(plain.get("origin", "sampler"))
+
+    def commit(self, result: SliceResult) -> None:
+        """Append the slice: from here on it is finished, whatever happens.
+
+        Raises:
+            RunError: the disk is full or not writable.
+        """
+        line = json.dumps(result.to_dict(), allow_nan=False) + "\n"
+        try:
+            self._drop_torn_line()
+            with open(self.path / "events.jsonl", "a", encoding="utf-8") as stream:
+                stream.write(line)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            message = f"cannot write to {self.path}: {error.strerror}"
+            raise RunError(message, hint="make room, then `autopeft resume`") from error
+
+    def slices(self) -> list[SliceResult]:
+        """The finished slices; a last line that was cut off in the middle does not count."""
+        return [SliceResult.from_dict(json.loads(line)) for line in self._whole_lines()]
+
+    def record(self) -> TrialRecord:
+        """The trial as the scheduler sees it."""
+        spec, _ = self.spec()
+        slices = self.slices()
+        record = TrialRecord(spec, "running", [piece for piece in slices if piece.error is None])
+        if slices:
+            record.state = slices[-1].failure or "paused"
+        return record
+
+    def _whole_lines(self) -> list[str]:
+        path = self.path / "events.jsonl"
+        if not path.exists():
+            return []
+        return path.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
+
+    def _drop_torn_line(self) -> None:
+        path = self.path / "events.jsonl"
+        if path.exists() and not path.read_bytes().endswith(b"\n"):
+            write_atomically(path, "".join(line + "\n" for line in self._whole_lines()))
+
+
+class RunDirectory:
+    """The folder of one search."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path) -> "RunDirectory":
+        """Make the folder and check that it can be written.
+
+        Raises:
+            RunError: it cannot be made or written.
+            InputError: it already holds a run.
+        """
+        if (path / "plan.json").exists():
+            raise InputError(
+                f"{path} already holds a run", hint=f"`autopeft resume {path}`, or another --output"
+            )
+        try:
+            (path / "trials").mkdir(parents=True, exist_ok=True)
+            (path / "confirm").mkdir(exist_ok=True)
+            probe = path / ".writable"
+            probe.write_text("")
+            probe.unlink()
+        except OSError as error:
+            raise RunError(
+                f"cannot write the run directory {path}: {error.strerror}",
+                hint="name a writable folder with --output",
+            ) from error
+        return cls(path)
+
+    def trial(self, number: int) -> TrialFolder:
+        """The folder of a search trial."""
+        return TrialFolder(self.path / "trials" / f"{number:04d}")
+
+    def confirmation(self, name: str, seed: int) -> TrialFolder:
+        """The folder of a full-length run of the confirm stage."""
+        return TrialFolder(self.path / "confirm" / f"{name}-seed-{seed}")
+
+    def trials(self) -> list[TrialFolder]:
+        """The search trials whose spec was written, by number."""
+        return [TrialFolder(path.parent) for path in sorted(self.path.glob("trials/*/spec.json"))]
+
+    def is_locked(self) -> bool:
+        """Whether a process is working on the run."""
+        try:
+            with self.locked():
+                return False
+        except RunError:
+            return True
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run; released by the system when the process ends, however it ends.
+
+        Raises:
+            RunError: another process holds it.
+        """
+        with open(self.path / "run.lock", "w", encoding="utf-8") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise RunError(
+                    f"another search is working on {self.path}",
+                    hint="wait for it, or look with `autopeft status`",
+                ) from error
+            yield

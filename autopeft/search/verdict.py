@@ -1,0 +1,93 @@
+"""Who won, and is it really better? Plain sentences from paired comparisons."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autopeft.domain.evaluation import Evaluation, standard_error
+
+# Two-sided 95 % under the normal distribution.
+NORMAL_95 = 1.96
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The winner against another, on the same rows.
+
+    Attributes:
+        difference: in the metric's unit; above 0 means that the winner is better.
+        half_width: of the 95 % interval of the difference.
+    """
+
+    difference: float
+    half_width: float
+
+    @property
+    def tie(self) -> bool:
+        """Whether the interval holds 0."""
+        return abs(self.difference) <= self.half_width
+
+
+def compare(winner: Evaluation, other: Evaluation) -> Comparison:
+    """Paired over rows: accuracy for classifications, loss per target for language models."""
+    if winner.labels:
+        rows = zip(winner.predictions, other.predictions, winner.labels, strict=True)
+        differences = [float(mine == label) - float(theirs == label) for mine, theirs, label in rows]
+        scale = 1.0
+    else:
+        pairs = zip(winner.row_losses, other.row_losses, strict=True)
+        differences = [theirs - mine for mine, theirs in pairs]
+        scale = math.fsum(winner.row_weights) / len(winner.row_weights)
+    mean = math.fsum(differences) / len(differences)
+    return Comparison(mean / scale, NORMAL_95 * standard_error(differences) / scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An entry of the confirm stage, as far as choosing the winner goes.
+
+    Attributes:
+        index: its place in the list.
+        values: the validation metric of every full-length run.
+        standard_error: of one such value over the validation rows.
+        cost: seconds per step, or bytes; the cheaper wins a tie.
+    """
+
+    index: int
+    values: tuple[float, ...]
+    standard_error: float
+    cost: float
+
+
+def choose_winner(standings: Sequence[Standing], *, maximize: bool) -> tuple[int | None, list[int]]:
+    """The index of the winner and those it ties with.
+
+    Entries with the most finished seeds are compared by their mean. Whatever lies within one standard error
+    of the best is a tie, which goes to the cheapest.
+    """
+    if not standings:
+        return None, []
+    seeds = max(len(standing.values) for standing in standings)
+    if seeds == 0:
+        return None, []
+    full = [standing for standing in standings if len(standing.values) == seeds]
+    sign = 1 if maximize else -1
+
+    def mean(standing: Standing) -> float:
+        return sign * math.fsum(standing.values) / seeds
+
+    best = max(full, key=lambda s: (mean(s), -s.cost, -s.index))
+    tied = [s for s in full if mean(best) - mean(s) <= best.standard_error]
+    winner = min(tied, key=lambda s: (s.cost, -mean(s), s.index))
+    return winner.index, [s.index for s in tied if s.index != winner.index]
+
+
+def sentence(name: str, other: str, comparison: Comparison, metric: str) -> str:
+    """One sentence: better, worse or a tie, with the interval."""
+    interval = (
+        f"difference {comparison.difference:+.3f} ± {comparison.half_width:.3f} {metric}, 95 % interval"
+    )
+    if comparison.tie:
+        return f"{name} and {other} are a tie on the test split ({interval})."
+    word = "better" if comparison.difference > 0 else "worse"
+    return f"{name} is {word} than {other} on the test split ({interval})."

@@ -1,0 +1,96 @@
+"""A trial's state on disk: trainable tensors and optimizer moments in one safetensors file a step."""
+
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from autopeft.errors import RunError
+from autopeft.modeling.adapter_files import load_trainable_state, trainable_state
+
+_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """The file of the state after `step` optimizer steps."""
+    return folder / f"step-{step:07d}.safetensors"
+
+
+def save_checkpoint(
+    folder: Path, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer
+) -> Path:
+    """Write the state after `step`, atomically. Earlier files stay until `prune_checkpoints`.
+
+    Raises:
+        RunError: the disk is full or not writable.
+    """
+    path = checkpoint_path(folder, step)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    tensors = {f"model.{name}": tensor for name, tensor in trainable_state(model).items()}
+    tensors |= _optimizer_tensors(model, optimizer)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+        with open(temporary, "rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except (OSError, SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        raise RunError(
+            f"cannot write the checkpoint {path}: {error}", hint="make room, then `autopeft resume`"
+        ) from error
+    return path
+
+
+def load_checkpoint(
+    folder: Path, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
+    """Put the state after `step` into model and optimizer.
+
+    Raises:
+        RunError: the file is missing or damaged, or belongs to another model.
+    """
+    path = checkpoint_path(folder, step)
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise RunError(
+            f"cannot read the checkpoint {path}: {error}", hint="the trial starts again without it"
+        ) from error
+    prefix = "model."
+    load_trainable_state(
+        model, {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+    )
+    for name, parameter in _trainable(model):
+        state = {moment: tensors.get(f"optimizer.{moment}.{name}") for moment in _MOMENTS}
+        if state["step"] is not None:
+            optimizer.state[parameter] = {
+                moment: value if moment == "step" else value.to(parameter.device)
+                for moment, value in state.items()
+                if value is not None
+            }
+
+
+def prune_checkpoints(folder: Path, keep_step: int | None) -> None:
+    """Delete every checkpoint but that of `keep_step` (None: all of them)."""
+    keep = None if keep_step is None else checkpoint_path(folder, keep_step)
+    for path in folder.glob("*.safetensors"):
+        if path != keep:
+            path.unlink(missing_ok=True)
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
+def _optimizer_tensors(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    return {
+        f"optimizer.{moment}.{name}": optimizer.state[parameter][moment]
+        for name, parameter in _trainable(model)
+        for moment in _MOMENTS
+        if moment in optimizer.state.get(parameter, {})
+    }
+
+
+def _trainable(model: torch.nn.Module) -> list[tuple[str, torch.nn.Parameter]]:
+    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]

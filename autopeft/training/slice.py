@@ -1,0 +1,195 @@
+"""One slice of one trial: from a checkpoint to a step, evaluated; a pure function of its inputs and a folder."""
+
+import math
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from autopeft.domain.plan import derived_seed
+from autopeft.domain.trials import SliceResult, TrialSpec
+from autopeft.errors import AutopeftError, RunError
+from autopeft.modeling.parameters import count_parameters
+from autopeft.modeling.step import build_optimizer, training_step
+from autopeft.training.checkpoint import load_checkpoint, save_checkpoint
+from autopeft.training.evaluation import evaluate
+from autopeft.training.schedule import learning_rate_scale, set_learning_rate
+from autopeft.training.scoring import metric_standard_error, metric_value
+from autopeft.training.worker import Worker
+
+MeasureStep = Callable[[Callable[[], object]], int]
+CURVE_POINTS_PER_SLICE = 8
+
+
+class SliceAbandoned(Exception):
+    """The slice was stopped in the middle; nothing of it was kept."""
+
+
+class DivergedError(Exception):
+    """The loss is no finite number."""
+
+
+def run_slice(
+    worker: Worker,
+    spec: TrialSpec,
+    folder: Path,
+    *,
+    from_step: int,
+    to_step: int,
+    should_stop: Callable[[], bool],
+    measure_step: MeasureStep | None = None,
+) -> SliceResult:
+    """Train `spec` from its checkpoint at `from_step` to `to_step`, evaluate, write the new checkpoint.
+
+    Every random draw derives from (seed, step), so a resumed trial goes on exactly.
+
+    Args:
+        worker: base model, data and plan.
+        spec: what to train.
+        folder: of the trial; its `checkpoint/` holds the state.
+        from_step: 0 starts from scratch.
+        to_step: at `plan.full_steps` the whole validation split is evaluated, else the rung's sample.
+        should_stop: asked before each step.
+        measure_step: runs a step and gives the peak bytes of its tensors; used for a trial's first step.
+
+    Returns:
+        The result; what goes wrong inside the trial is in its `error`.
+
+    Raises:
+        SliceAbandoned: `should_stop` said so.
+        RunError: the disk is full or not writable.
+    """
+    began = time.perf_counter()
+    devices = [worker.device] if worker.device.type == "cuda" else []
+    try:
+        with torch.random.fork_rng(devices=devices):
+            return _train(worker, spec, folder, from_step, to_step, should_stop, measure_step, began)
+    except (SliceAbandoned, RunError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # a trial must never end the search
+        return _failure(error, folder, from_step, time.perf_counter() - began)
+
+
+def _train(
+    worker: Worker,
+    spec: TrialSpec,
+    folder: Path,
+    from_step: int,
+    to_step: int,
+    should_stop: Callable[[], bool],
+    measure_step: MeasureStep | None,
+    began: float,
+) -> SliceResult:
+    model = worker.build(spec)
+    optimizer = build_optimizer(model, spec.hyperparameters)
+    if from_step:
+        load_checkpoint(folder / "checkpoint", from_step, model, optimizer)
+    steps = _Steps(worker, spec, model, optimizer)
+    trained = time.perf_counter()
+    for step in range(from_step, to_step):
+        if should_stop():
+            raise SliceAbandoned(f"trial {spec.number} at step {step}")
+        steps.run(step, measure_step if step == 0 else None)
+    curve = steps.curve(max(1, (to_step - from_step) // CURVE_POINTS_PER_SLICE))
+    train_seconds = time.perf_counter() - trained
+    evaluated = time.perf_counter()
+    rows = None if to_step == worker.plan.full_steps else worker.rung_rows
+    batches = worker.evaluation("validation", rows)
+    evaluation = evaluate(model, batches, autocast=worker.autocast, device=worker.device)
+    if not math.isfinite(evaluation.loss):
+        raise DivergedError(f"the validation loss at step {to_step} is {evaluation.loss}")
+    evaluation_seconds = time.perf_counter() - evaluated
+    save_checkpoint(folder / "checkpoint", to_step, model, optimizer)
+    return SliceResult(
+        to_step=to_step,
+        validation_loss=evaluation.loss,
+        validation_loss_standard_error=evaluation.loss_standard_error,
+        validation_metric=metric_value(worker.task.metric, evaluation),
+        validation_metric_standard_error=metric_standard_error(worker.task.metric, evaluation),
+        train_losses=curve,
+        train_seconds=train_seconds,
+        evaluation_seconds=evaluation_seconds,
+        wall_seconds=time.perf_counter() - began,
+        measured_peak_bytes=steps.measured_peak_bytes,
+        trainable_parameters=count_parameters(model).trainable,
+    )
+
+
+class _Steps:
+    """Runs optimizer steps and remembers their losses."""
+
+    def __init__(
+        self, worker: Worker, spec: TrialSpec, model: nn.Module, optimizer: torch.optim.Optimizer
+    ) -> None:
+        self._worker = worker
+        self._spec = spec
+        self._model = model
+        self._optimizer = optimizer
+        self._order = worker.training_order(spec.seed)
+        self._losses: list[tuple[int, torch.Tensor]] = []
+        self.measured_peak_bytes: int | None = None
+
+    def run(self, step: int, measure_step: MeasureStep | None) -> None:
+        """Optimizer step `step` (from 0)."""
+        plan = self._worker.plan
+        scale = learning_rate_scale(step, plan.full_steps, plan.warmup_share)
+        set_learning_rate(
+            self._optimizer.param_groups, float(self._spec.hyperparameters["learning_rate"]), scale
+        )
+        torch.manual_seed(derived_seed(self._spec.seed, "step", step))
+        batch = self._worker.training_batch(self._order.batch_at(step))
+
+        def one_step() -> None:
+            loss = training_step(
+                self._model,
+                [batch],
+                self._optimizer,
+                autocast=self._worker.autocast,
+                max_grad_norm=plan.max_grad_norm,
+            )
+            self._losses.append((step + 1, loss))
+
+        if measure_step is None:
+            one_step()
+        else:
+            self.measured_peak_bytes = measure_step(one_step)
+
+    def curve(self, every: int) -> tuple[tuple[int, float], ...]:
+        """(step, mean training loss of the last `every` steps) pairs.
+
+        Raises:
+            DivergedError: a loss is not finite.
+        """
+        values = [(step, float(loss)) for step, loss in self._losses]
+        bad = next((step for step, loss in values if not math.isfinite(loss)), None)
+        if bad is not None:
+            raise DivergedError(f"the training loss at step {bad} is not finite: try a lower learning rate")
+        chunks = [values[at : at + every] for at in range(0, len(values), every)]
+        return tuple((chunk[-1][0], math.fsum(loss for _, loss in chunk) / len(chunk)) for chunk in chunks)
+
+
+def _failure(error: Exception, folder: Path, from_step: int, wall_seconds: float) -> SliceResult:
+    """The result of a slice that went wrong; the traceback goes to `error.txt` beside the events."""
+    out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(
+        error
+    )
+    text = error.message if isinstance(error, AutopeftError) else str(error)
+    first_line = next(iter(text.strip().splitlines()), "")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "error.txt").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    return SliceResult(
+        to_step=from_step,
+        validation_loss=None,
+        validation_loss_standard_error=None,
+        validation_metric=None,
+        validation_metric_standard_error=None,
+        train_losses=(),
+        train_seconds=0.0,
+        evaluation_seconds=0.0,
+        wall_seconds=wall_seconds,
+        error=f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__,
+        failure="oom" if out_of_memory else "failed",
+    )

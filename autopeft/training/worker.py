@@ -1,0 +1,90 @@
+"""What every slice of a worker shares: one loaded base model and the encoded data."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from autopeft.data.batches import TrainingOrder, evaluation_batches
+from autopeft.data.task_data import TaskData
+from autopeft.domain.methods import MethodSpec
+from autopeft.domain.models import ArchitectureSpec
+from autopeft.domain.plan import TrainingPlan, derived_seed
+from autopeft.domain.tasks import TaskSpec
+from autopeft.domain.trials import TrialSpec
+from autopeft.modeling.wrap import wrap
+
+_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A loaded base model with the data and the plan; loaded once, used by every slice.
+
+    Attributes:
+        base: frozen, with its weights; never changed.
+        task: decides head and metric.
+        architecture: names the base's modules.
+        methods: by id.
+        data: encoded.
+        plan: what every slice shares.
+    """
+
+    base: PreTrainedModel
+    task: TaskSpec
+    architecture: ArchitectureSpec
+    methods: Mapping[str, MethodSpec]
+    data: TaskData
+    plan: TrainingPlan
+
+    @property
+    def device(self) -> torch.device:
+        """Where the base lies."""
+        return next(self.base.parameters()).device
+
+    @property
+    def autocast(self) -> torch.dtype | None:
+        """The dtype of matrix products in training."""
+        return None if self.plan.autocast is None else _DTYPES[self.plan.autocast]
+
+    @cached_property
+    def rung_rows(self) -> np.ndarray:
+        """The fixed validation rows that rungs are compared on, ascending."""
+        total = len(self.data.splits["validation"])
+        if total <= self.plan.rung_rows:
+            return np.arange(total)
+        generator = np.random.default_rng(derived_seed(self.plan.seeds[0], "rung rows"))
+        return np.sort(generator.choice(total, self.plan.rung_rows, replace=False))
+
+    def with_plan(self, plan: TrainingPlan) -> "Worker":
+        """The same base and data under another plan."""
+        return replace(self, plan=plan)
+
+    def build(self, spec: TrialSpec) -> torch.nn.Module:
+        """The model of a trial at its start, in training mode."""
+        method = self.methods[spec.method]
+        model = wrap(
+            self.base, method, spec.hyperparameters, self.task, self.architecture, head_seed=spec.seed
+        )
+        return model.train()
+
+    def training_order(self, seed: int) -> TrainingOrder:
+        """Which rows each step of a trial of that seed sees."""
+        return TrainingOrder(self.data.splits["train"].lengths, self.plan.batch_size, seed)
+
+    def training_batch(self, rows: Sequence[int] | np.ndarray) -> dict[str, Tensor]:
+        """Training rows on the device."""
+        batch = self.data.batch("train", rows)
+        return {name: tensor.to(self.device) for name, tensor in batch.items()}
+
+    def evaluation(
+        self, split: str, rows: np.ndarray | None = None
+    ) -> Iterator[tuple[Sequence[int], Mapping[str, Tensor]]]:
+        """(row numbers, batch) pairs of a split: longest rows first, always the same."""
+        lengths = self.data.splits[split].lengths
+        for chosen in evaluation_batches(lengths, self.plan.evaluation_batch_size, rows):
+            yield chosen.tolist(), self.data.batch(split, chosen)

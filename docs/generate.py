@@ -1,0 +1,147 @@
+"""Writes the pages of the documentation that come from the catalogue.
+
+python docs/generate.py           write them
+python docs/generate.py --check   exit with 1 and name the pages that are out of date
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from autopeft.catalog import Catalog, load_catalog
+from autopeft.domain.knobs import Knob
+from autopeft.domain.methods import MethodSpec, Source
+from autopeft.domain.rules import Rule
+from autopeft.domain.units import format_count
+
+DOCS = Path(__file__).parent
+NOTICE = "<!-- Generated from search_spaces/ by docs/generate.py; edit the YAML, then run `make docs`. -->"
+ANSWERS = {True: "yes", False: "no", None: "unknown"}
+
+
+def methods_page(catalog: Catalog) -> str | None:
+    """docs/methods.md: what each method does, its knobs, what it can do, and where that is known from."""
+    rows = [
+        (
+            f"[{method.id}](#{method.id})",
+            method.title,
+            method.family,
+            _tasks(method),
+            ANSWERS[method.can("mergeable")],
+        )
+        for method in catalog.methods.values()
+    ]
+    parts = [
+        "# Methods",
+        "Each method is one file in `search_spaces/methods/`. A control is searched only by name; it stands"
+        " beside the winner as a baseline. Where a starting value depends on the base model's size, the table"
+        " gives it by number of parameters.",
+        _table(("method", "title", "family", "tasks", "merges"), rows),
+    ]
+    for method in catalog.methods.values():
+        parts += _method_section(method)
+    return _page(parts)
+
+
+def rules_page(catalog: Catalog) -> str | None:
+    """docs/rules.md: every recommendation rule with its condition and source; None while there are none."""
+    if not catalog.rules:
+        return None
+    parts = [
+        "# Recommendation rules",
+        "Each rule is an entry in `search_spaces/rules/`. `verified` means that the claim was seen in its"
+        " source; `prior` that it is recalled and shown as such.",
+    ]
+    for rule in catalog.rules.values():
+        parts += _rule_section(rule)
+    return _page(parts)
+
+
+GENERATORS: Mapping[str, Callable[[Catalog], str | None]] = {
+    "methods.md": methods_page,
+    "rules.md": rules_page,
+}
+
+
+def _method_section(method: MethodSpec) -> list[str]:
+    role = ", a control" if method.role == "control" else ""
+    needs = "".join(f" Needs a model that {name.replace('_', ' ')}." for name in method.requires)
+    facts = [
+        (name.replace("_", " "), ANSWERS[fact.value], fact.provenance)
+        for name, fact in method.capabilities.items()
+    ]
+    return [
+        f"## {method.id}",
+        f"**{method.title}** ({method.family}{role}). {method.summary}{needs}",
+        _table(("knob", "range", "starts at"), [(k.name, _range(k), _start(k)) for k in method.knobs]),
+        _table(("can", "", "known from"), facts),
+        "Sources:\n\n" + "\n".join(f"- {_source(source)}" for source in method.sources),
+    ]
+
+
+def _rule_section(rule: Rule) -> list[str]:
+    effects = "; ".join(
+        f"{effect.kind} {', '.join(effect.methods)}"
+        + (f" (weight {effect.weight:g})" if effect.kind in {"prefer", "penalise"} else "")
+        for effect in rule.effects
+    )
+    lines = (f"When `{rule.when}`: {effects}.", f"Source ({rule.status}): {_source(rule.source)}")
+    return [f"## {rule.id}", f"**{rule.title}.** {rule.because}", *lines]
+
+
+def _tasks(method: MethodSpec) -> str:
+    return ", ".join(method.tasks) or "all"
+
+
+def _range(knob: Knob) -> str:
+    if knob.kind == "categorical":
+        return ", ".join(map(str, knob.choices))
+    return f"{knob.low:g} to {knob.high:g}{', logarithmic' if knob.log else ''}"
+
+
+def _start(knob: Knob) -> str:
+    steps = [f"{_value(value)} up to {format_count(limit)}" for limit, value in knob.size_defaults]
+    return "; ".join([*steps, f"{_value(knob.default)}{' above' if steps else ''}"])
+
+
+def _value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _source(source: Source) -> str:
+    place = f"{source.ref}, {source.where}" if source.where else source.ref
+    return f"{place}: {source.says}" if source.says else place
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
+
+
+def _page(parts: Iterable[str]) -> str:
+    return "\n\n".join([NOTICE, *parts]) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None, folder: Path = DOCS) -> int:
+    """Write or check the pages in `folder`; the exit status."""
+    parser = argparse.ArgumentParser(description="Write the pages that come from the catalogue.")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit with 1 if a page is out of date"
+    )
+    check = parser.parse_args(arguments).check
+    catalog, stale = load_catalog(), 0
+    for name, generate in GENERATORS.items():
+        page, path = generate(catalog), folder / name
+        if page is None or (path.is_file() and path.read_text("utf-8") == page):
+            continue
+        if check:
+            sys.stderr.write(f"docs/{name} is out of date; run `make docs`\n")
+            stale = 1
+        else:
+            path.write_text(page, "utf-8")
+    return stale
+
+
+if __name__ == "__main__":
+    sys.exit(main())

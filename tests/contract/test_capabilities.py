@@ -1,0 +1,81 @@
+"""What the catalogue says a method can do, tried on small random models: merging and gradient checkpointing."""
+
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch import nn
+
+from autopeft.catalog import load_catalog
+from autopeft.domain.methods import MethodSpec
+from autopeft.domain.tasks import TaskSpec
+from autopeft.modeling.architecture import architecture_of
+from autopeft.modeling.wrap import wrap
+
+CATALOG = load_catalog()
+SIZES = {"vocab_size": 100, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+TASKS = {"bert": "sequence-classification", "llama": "causal-lm"}
+CASES = [
+    pytest.param(model_type, method, id=f"{model_type}-{method.id}")
+    for model_type, task in TASKS.items()
+    for method in CATALOG.methods.values()
+    if (not method.tasks or task in method.tasks) and not (model_type == "llama" and method.requires)
+]
+
+
+def base_model(model_type: str) -> transformers.PreTrainedModel:
+    config = transformers.AutoConfig.for_model(model_type, **SIZES, num_attention_heads=4, pad_token_id=0)
+    auto = {"bert": "AutoModelForSequenceClassification", "llama": "AutoModelForCausalLM"}[model_type]
+    torch.manual_seed(0)
+    return getattr(transformers, auto).from_config(config).requires_grad_(False).train()
+
+
+def wrapped(model_type: str, method: MethodSpec) -> nn.Module:
+    base = base_model(model_type)
+    task: TaskSpec = CATALOG.task(TASKS[model_type])
+    architecture = architecture_of(base.config.to_dict(), CATALOG)
+    return wrap(base, method, method.start(100_000), task, architecture, head_seed=0)
+
+
+def batch(model_type: str) -> dict[str, torch.Tensor]:
+    ids = torch.randint(1, 100, (2, 8), generator=torch.Generator().manual_seed(1))
+    labels = torch.tensor([0, 1]) if model_type == "bert" else ids
+    return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
+
+
+@pytest.mark.parametrize(("model_type", "method"), [case for case in CASES if "full" not in case.id])
+def test_a_method_that_is_said_to_merge_merges(model_type: str, method: MethodSpec) -> None:
+    model: Any = wrapped(model_type, method)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
+    model(**batch(model_type)).loss.backward()
+    optimizer.step()
+    model.eval()
+    expected = model(**batch(model_type)).logits
+    if not method.can("mergeable"):
+        with pytest.raises((AttributeError, ValueError)):
+            model.merge_and_unload()
+        return
+    plain = model.merge_and_unload().eval()
+    assert not any(isinstance(module, BaseTunerLayer) for module in plain.modules())
+    torch.testing.assert_close(plain(**batch(model_type)).logits, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("model_type", "method"), CASES)
+def test_gradient_checkpointing_works_where_it_is_said_to(model_type: str, method: MethodSpec) -> None:
+    assert checkpointed_step_trains(model_type, method) is method.can("gradient_checkpointing")
+
+
+def checkpointed_step_trains(model_type: str, method: MethodSpec) -> bool:
+    """Whether every trained tensor gets a finite gradient with activations recomputed."""
+    model: Any = wrapped(model_type, method)
+    inner = model if method.builder == "FULL" else model.get_base_model()
+    inner.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    try:
+        model(**batch(model_type)).loss.backward()
+    except RuntimeError:
+        return False
+    gradients = [p.grad for p in model.parameters() if p.requires_grad]
+    return all(gradient is not None and bool(gradient.isfinite().all()) for gradient in gradients)

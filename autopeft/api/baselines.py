@@ -25,12 +25,8 @@ def measure_baselines(worker: Worker, plain: PreparedData) -> list[dict[str, Any
     labels = {split: np.asarray(plain.labels[split])[index] for split, index in chosen.items()}
     texts = {split: [plain.texts[split][row] for row in index] for split, index in chosen.items()}
     features = {split: frozen_features(worker, split, index) for split, index in chosen.items()}
-    head = linear_probe(
-        {split: part.head_inputs for split, part in features.items()}, labels, metric
-    ).to_dict()
-    pooled = linear_probe(
-        {split: part.mean_pooled for split, part in features.items()}, labels, metric
-    ).to_dict()
+    head = linear_probe({split: part.head_inputs for split, part in features.items()}, labels, metric).to_dict()
+    pooled = linear_probe({split: part.mean_pooled for split, part in features.items()}, labels, metric).to_dict()
     head["name"] = "head only (frozen base)"
     head["note"] = head["note"].replace("mean-pooled features", "inputs of the task head")
     pooled["name"] = "linear probe (mean-pooled)"

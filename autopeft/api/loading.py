@@ -31,9 +31,7 @@ def load_best(run: Path, device: str) -> Any:
     result = read_json(run / "result.json")
     subject = read_subject(request, load_catalog())
     labels = result["data"]["labels"]
-    return load_adapter(
-        subject.model, run / "best_adapter", subject.task, len(labels or ()) or 2, device=device
-    )
+    return load_adapter(subject.model, run / "best_adapter", subject.task, len(labels or ()) or 2, device=device)
 
 
 def load_lines(
@@ -47,11 +45,7 @@ def load_lines(
             f"from transformers import {auto_class}",
             f"model = {auto_class}.from_pretrained({adapter!r})",
         ]
-    own = (
-        ["import autopeft.tuners  # registers the method with peft"]
-        if method.builder in _OWN_BUILDERS
-        else []
-    )
+    own = ["import autopeft.tuners  # registers the method with peft"] if method.builder in _OWN_BUILDERS else []
     return [
         "from peft import PeftModel",
         f"from transformers import {auto_class}",

@@ -80,9 +80,7 @@ def choose(request: SearchRequest, recommendation: Recommendation, catalog: Cata
     if request.trials is not None:
         # At least half of few trials go to the sampler or to further methods, whichever there is.
         starts = starts[: max(1, -(-request.trials // 2))] if len(starts) > request.trials else starts
-    control = next(
-        (Proposal(c.method, dict(c.start)) for c in recommendation.candidates if c.method == CONTROL), None
-    )
+    control = next((Proposal(c.method, dict(c.start)) for c in recommendation.candidates if c.method == CONTROL), None)
     excluded = tuple(
         {"method": one.method, "title": one.title, "reasons": [reason.text for reason in one.reasons]}
         for one in recommendation.excluded
@@ -91,9 +89,7 @@ def choose(request: SearchRequest, recommendation: Recommendation, catalog: Cata
     return Choice(tuple(candidate.method for candidate in ranked), starts, control, excluded)
 
 
-def provisional_plan(
-    request: SearchRequest, subject: Subject, data: TaskData, autocast: str | None
-) -> TrainingPlan:
+def provisional_plan(request: SearchRequest, subject: Subject, data: TaskData, autocast: str | None) -> TrainingPlan:
     """The plan by the data alone; a time budget may shorten it after the probe."""
     batch_size = request.batch_size or subject.task.default_batch_size
     epoch = steps_per_epoch(data.rows["train"], batch_size)
@@ -129,16 +125,15 @@ def fit_to_budget(
     if request.budget_seconds is None:
         return plan
     measured = probe(worker, TrialSpec(-1, control.method, control.hyperparameters, plan.seeds[0]))
-    timed = replace(
-        plan, step_seconds=measured.step_seconds, evaluation_row_seconds=measured.evaluation_row_seconds
-    )
+    timed = replace(plan, step_seconds=measured.step_seconds, evaluation_row_seconds=measured.evaluation_row_seconds)
     if request.full_steps is not None:
         return timed
     affordable = affordable_steps(request, measured, worker.data.rows)
     if affordable < LEAST_RUNG_STEPS:
         needed = least_budget_seconds(request, measured, worker.data.rows)
         raise RunError(
-            f"a budget of {request.budget_seconds:.0f} s is too short: one step takes {measured.step_seconds:.2f} s here",
+            f"a budget of {request.budget_seconds:.0f} s is too short: "
+            f"one step takes {measured.step_seconds:.2f} s here",
             hint=f"give at least {needed:.0f} s, a smaller --batch-size, or cap --max-evaluation-rows",
         )
     full = min(plan.full_steps, affordable)
@@ -179,17 +174,11 @@ def _fixed_seconds(measured: Probe, rows: dict[str, int], runs: int) -> float:
 def trials_that_fit(seconds: float, plan: TrainingPlan) -> int:
     """How many first rungs a time buys."""
     row_seconds = plan.evaluation_row_seconds or 0.0
-    first = (
-        plan.rung_steps[0] * (plan.step_seconds or 0.0)
-        + plan.rung_rows * row_seconds
-        + SLICE_OVERHEAD_SECONDS
-    )
+    first = plan.rung_steps[0] * (plan.step_seconds or 0.0) + plan.rung_rows * row_seconds + SLICE_OVERHEAD_SECONDS
     return max(1, int(seconds / first))
 
 
-def cap_starts(
-    choice: Choice, request: SearchRequest, plan: TrainingPlan, remaining_seconds: float
-) -> Choice:
+def cap_starts(choice: Choice, request: SearchRequest, plan: TrainingPlan, remaining_seconds: float) -> Choice:
     """Under a time budget, at most half of the first rungs go to starting points; the rest to the sampler."""
     if request.budget_seconds is None:
         return choice

@@ -125,6 +125,9 @@ def load_worker(
     base: PreTrainedModel = load_base(
         subject.model, subject.task, max(2, len(data.label_names)), dtype="float32", device=device
     )
+    if base.config.pad_token_id is None:
+        # A classifier over a decoder finds a row's last token by it; the tokenizer may have chosen a stand-in.
+        base.config.pad_token_id = data.pad_id
     return Worker(base, subject.task, subject.architecture, catalog.methods, data, plan)
 
 

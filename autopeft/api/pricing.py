@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
+from typing import Literal, cast
 
 from autopeft.api.preparation import Subject
 from autopeft.api.recommend import rank_methods
-from autopeft.api.request import Request, choose_methods, count_base_parameters, tracing_estimator
+from autopeft.api.request import Request, choose_methods, count_base_parameters
 from autopeft.catalog.contents import Catalog
 from autopeft.domain.knobs import Value
-from autopeft.domain.memory import StepShape
+from autopeft.domain.memory import DType, Estimator, MemoryEstimate, StepShape
 from autopeft.domain.plan import SearchRequest
 from autopeft.domain.recommendation import Recommendation
 from autopeft.errors import InputError
+from autopeft.memory.estimate import TracingEstimator
 from autopeft.recommend.fit import require_candidates
 from autopeft.recommend.options import DEVICE_CONTEXT_BYTES, Options
 from autopeft.search.sampler import Proposal
@@ -33,13 +36,14 @@ class Pricing:
         self._catalog = catalog
         self._worker = worker
         self._budget_bytes = gpu_mem_bytes
-        self._estimator = tracing_estimator(catalog)
+        self._estimator: Estimator = TracingEstimator(catalog, padded=True)
         data = worker.data
         self.shape = StepShape(
             batch_size=worker.plan.batch_size,
             max_length=data.max_length,
             target_length=data.max_target_length or 1,
             dtype="float32",
+            autocast=cast(DType | None, worker.plan.autocast),
             num_labels=max(2, len(data.label_names)),
         )
         self.base_parameters = count_base_parameters(catalog, subject.model, subject.task, self.shape)
@@ -65,7 +69,7 @@ class Pricing:
             training_rows=self._worker.data.rows["train"],
             trials=request.trials or 20,
         )
-        answer = rank_methods(asked, choose_methods(self._catalog, names, None), options)
+        answer = rank_methods(asked, choose_methods(self._catalog, names, None), options, self._estimator)
         require_candidates(answer)
         return answer
 
@@ -73,26 +77,42 @@ class Pricing:
         """Whether the configuration is predicted to stay within the budget."""
         if self._budget_bytes is None:
             return True
-        method = self._catalog.methods[proposal.method]
         try:
-            estimate = self._estimator(
-                self._subject.model, self._subject.task, method, proposal.hyperparameters, self.shape
-            )
+            estimate = self._estimate(self._estimator, proposal.method, proposal.hyperparameters, self.shape)
         except InputError:
             return False
         return estimate.reserved_bytes + DEVICE_CONTEXT_BYTES <= self._budget_bytes
 
     def known_peak_bytes(self, method: str, hyperparameters: Mapping[str, Value]) -> int | None:
         """The predicted peak of the batch that a trial's first step was measured on; None where unknown."""
-        first = self._worker.training_order(self._worker.plan.seeds[0]).batch_at(0)
-        batch = self._worker.data.batch("train", first)
-        shape = replace(self.shape, batch_size=len(first), max_length=int(batch["input_ids"].shape[1]))
-        if batch["labels"].dim() == 2 and self._worker.base.config.is_encoder_decoder:
-            shape = replace(shape, target_length=int(batch["labels"].shape[1]))
         try:
-            spec = self._catalog.methods[method]
-            return self._estimator(
-                self._subject.model, self._subject.task, spec, hyperparameters, shape
-            ).peak_bytes
+            return self._estimate(self._twin, method, hyperparameters, self._first_batch).peak_bytes
         except InputError:
             return None
+
+    def _estimate(
+        self, estimator: Estimator, method: str, hyperparameters: Mapping[str, Value], shape: StepShape
+    ) -> MemoryEstimate:
+        """The estimate with training settings put to their defaults: they move no memory, and the cache answers."""
+        spec = self._catalog.methods[method]
+        settings = {knob.name: knob.default for knob in spec.knobs if knob.argument is None}
+        return estimator(self._subject.model, self._subject.task, spec, {**hyperparameters, **settings}, shape)
+
+    @cached_property
+    def _twin(self) -> Estimator:
+        """Predicts what this machine's own tracker measures."""
+        device: Literal["cuda", "cpu"] = "cuda" if self._worker.device.type == "cuda" else "cpu"
+        return TracingEstimator(self._catalog, device=device, padded=True)
+
+    @cached_property
+    def _first_batch(self) -> StepShape:
+        """The shape of the batch that every trial of the search trains on first."""
+        rows = self._worker.training_order(self._worker.plan.seeds[0]).batch_at(0)
+        batch = self._worker.data.batch("train", rows)
+        encoder_decoder = self._subject.architecture.kind == "encoder-decoder"
+        return replace(
+            self.shape,
+            batch_size=len(rows),
+            max_length=int(batch["input_ids"].shape[1]),
+            target_length=int(batch["labels"].shape[1]) if encoder_decoder else 1,
+        )

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from autopeft.api.request import (
+    BAR_TO_BEAT,
     Request,
     StepOptions,
     choose_methods,
@@ -14,7 +15,7 @@ from autopeft.api.request import (
     size_bytes,
     tracing_estimator,
 )
-from autopeft.domain.memory import DType
+from autopeft.domain.memory import DType, Estimator
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.recommendation import Recommendation
 from autopeft.recommend.answer import recommend_methods
@@ -74,7 +75,7 @@ def recommend(  # noqa: PLR0913 - the public verb: one keyword for each option o
         methods: ids to choose among; by default all of the catalogue.
         exclude: ids to leave out.
         batch_size: sequences in one forward pass; by default the task's, or one at a time, accumulated to
-            the task's, where nothing else fits.
+            the task's, where LoRA does not fit otherwise.
         max_length: tokens in a sequence; by default the task's.
         dtype: of the base model's weights.
         gradient_checkpointing: whether activations are recomputed.
@@ -107,12 +108,20 @@ def recommend(  # noqa: PLR0913 - the public verb: one keyword for each option o
         priority=priority,
     )
     chosen = choose_methods(request.catalog, methods, exclude)
-    answer = rank_methods(request, chosen, options)
-    if not answer.candidates and batch_size is None and options.budget_bytes is not None:
-        answer = rank_methods(request, chosen, one_sequence_at_a_time(options))
+    estimator = tracing_estimator(request.catalog)
+    if batch_size is None and not _bar_to_beat_fits(request, options, estimator):
+        options = one_sequence_at_a_time(options)
+    answer = rank_methods(request, chosen, options, estimator)
     if not allow_empty:
         require_candidates(answer)
     return answer
+
+
+def _bar_to_beat_fits(request: Request, options: Options, estimator: Estimator) -> bool:
+    """Whether the method that the others are held against fits as the task would run it."""
+    if options.budget_bytes is None:
+        return True
+    return bool(rank_methods(request, (request.catalog.method(BAR_TO_BEAT),), options, estimator).candidates)
 
 
 def one_sequence_at_a_time(options: Options) -> Options:
@@ -121,7 +130,9 @@ def one_sequence_at_a_time(options: Options) -> Options:
     return replace(options, shape=shape, accumulation=options.accumulation * options.shape.batch_size)
 
 
-def rank_methods(request: Request, methods: Sequence[MethodSpec], options: Options) -> RankedMethods:
+def rank_methods(
+    request: Request, methods: Sequence[MethodSpec], options: Options, estimator: Estimator | None = None
+) -> RankedMethods:
     """The recommendation for a resolved request; it may be without candidates."""
     answer = recommend_methods(
         request.model,
@@ -130,7 +141,7 @@ def rank_methods(request: Request, methods: Sequence[MethodSpec], options: Optio
         base_parameters=request.base_parameters,
         methods=methods,
         rules=request.catalog.rules.values(),
-        estimator=tracing_estimator(request.catalog),
+        estimator=estimator or tracing_estimator(request.catalog),
         options=options,
     )
     return RankedMethods(**{field.name: getattr(answer, field.name) for field in fields(answer)})

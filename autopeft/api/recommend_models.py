@@ -5,14 +5,11 @@ from importlib import import_module
 from typing import Any
 
 from autopeft.api.recommend import one_sequence_at_a_time, rank_methods
-from autopeft.api.request import Request, StepOptions, read_request, size_bytes
-from autopeft.domain.memory import DType, StepShape
+from autopeft.api.request import BAR_TO_BEAT, Request, StepOptions, read_request, size_bytes, tracing_estimator
+from autopeft.domain.memory import DType, Estimator, StepShape
 from autopeft.domain.methods import MethodSpec
 from autopeft.errors import NothingFitsError, UsageError
 from autopeft.recommend.options import Options
-
-# The survey's bar to beat (rule P01), which every architecture here takes.
-_METHOD = "lora"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +76,7 @@ def recommend_models(
     if budget is None:
         raise UsageError("a memory budget is missing", hint="name it like 24GB")
     step = StepOptions(batch_size, max_length, dtype, gradient_checkpointing)
+    estimator = tracing_estimator(catalog)
     found = []
     for name in catalog.models:
         try:
@@ -86,7 +84,7 @@ def recommend_models(
         except UsageError:
             # This model cannot do the task, or not at this length; another may.
             continue
-        found.append(_first_that_fits(request, Options(shape=request.shape, budget_bytes=budget)))
+        found.append(_first_that_fits(request, Options(shape=request.shape, budget_bytes=budget), estimator))
     if not any(one.fits for one in found):
         raise NothingFitsError(
             f"no well-known model can be fine-tuned in {gpu_mem}",
@@ -97,12 +95,12 @@ def recommend_models(
     )
 
 
-def _first_that_fits(request: Request, options: Options) -> FittingModel:
+def _first_that_fits(request: Request, options: Options, estimator: Estimator) -> FittingModel:
     """LoRA as the task would run it, else one sequence at a time, else with checkpointing too."""
-    method = request.catalog.method(_METHOD)
+    method = request.catalog.method(BAR_TO_BEAT)
     shape, needed = options.shape, None
     for one in _ladder(request, options):
-        answer = rank_methods(request, (method,), one)
+        answer = rank_methods(request, (method,), one, estimator)
         estimates = [candidate.estimate for candidate in answer.candidates]
         estimates += [exclusion.estimate for exclusion in answer.excluded if exclusion.estimate]
         shape, needed = one.shape, min((e.reserved_bytes + one.context_bytes for e in estimates), default=None)

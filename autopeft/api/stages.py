@@ -83,9 +83,7 @@ def _final(run: RunDirectory) -> dict[str, Any] | None:
     return read_json(path) if path.exists() else None
 
 
-def _prepare(
-    run: RunDirectory, request: SearchRequest, source: Any, ledger: Ledger, observer: Observer
-) -> _Prepared:
+def _prepare(run: RunDirectory, request: SearchRequest, source: Any, ledger: Ledger, observer: Observer) -> _Prepared:
     with ledger.spend("startup"):
         catalog = load_catalog()
         for name in request.methods:

@@ -22,9 +22,7 @@ def status(run: str | Path) -> dict[str, Any]:
     finished = read_json(result_path)["status"] if result_path.exists() else "running"
     records = [folder.record() for folder in directory.trials()]
     ranked = ranking(records)
-    best = (
-        f"trial {ranked[0].spec.number} {ranked[0].spec.method}, loss {ranked[0].loss:.3f}" if ranked else ""
-    )
+    best = f"trial {ranked[0].spec.number} {ranked[0].spec.method}, loss {ranked[0].loss:.3f}" if ranked else ""
     return {
         "status": "running" if directory.is_locked() else finished,
         "spent_seconds": sum(session["seconds"] for session in sessions),

@@ -33,7 +33,7 @@ def print_table(columns: Sequence[str], rows: Rows, output: Output, *, numbers: 
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False, header_style="bold")
     for index, column in enumerate(columns):
         # The first column is an id, which people copy: it is never folded.
         right = column in numbers

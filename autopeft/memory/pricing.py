@@ -100,6 +100,7 @@ class Pricing:
                 batch,
                 optimizer,
                 padded=self.padded,
+                host_counts=self.device == "cpu",
                 operators=operators_of(self.device, self.shape.autocast),
             )
         except (RuntimeError, ValueError, TypeError, NotImplementedError, AttributeError, IndexError) as error:

@@ -9,7 +9,6 @@ import torch
 from peft import PeftModel
 from torch import Tensor, nn
 
-from autopeft.memory.gpu import GpuOperators
 from autopeft.memory.stream import EventStream
 from autopeft.memory.tracker import StorageTracker
 from autopeft.modeling.step import training_step
@@ -27,6 +26,7 @@ def trace_steps(
     operators: AbstractContextManager[Any] | None = None,
     step: Step = training_step,
     padded: bool = False,
+    host_counts: bool = False,
     max_grad_norm: float | None = None,
 ) -> EventStream:
     """Run `steps` training steps of `model` on `batch` and record what they allocate.
@@ -39,12 +39,15 @@ def trace_steps(
         operators: the mode that puts a device's operators in place; none for those of the tensors' own device.
         step: called like `modeling.step.training_step`.
         padded: whether the batch counts as padded (only asked on meta).
+        host_counts: whether tensors on other devices than the model's count too, as they do on a CPU.
         max_grad_norm: handed to the step.
 
     Returns:
         The stream; its `step_flops` are of one step, forward and backward.
     """
-    tracker = StorageTracker(padded=padded)
+    tracker = StorageTracker(
+        padded=padded, discover=host_counts, device=None if host_counts else next(model.parameters()).device.type
+    )
     book_model(tracker, model, batch, optimizer)
     with ExitStack() as stack:
         stack.enter_context(_without_collector())
@@ -72,11 +75,6 @@ def book_model(
     if optimizer is not None:
         tracker.add(_optimizer_state(model, optimizer), "optimizer")
     tracker.add(batch.values(), "activations")
-
-
-def gpu_operators() -> GpuOperators:
-    """The mode under which meta tensors run what a CUDA device runs."""
-    return GpuOperators()
 
 
 def _optimizer_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[Tensor]:

@@ -30,12 +30,14 @@ class StorageTracker(TorchDispatchMode):
     Args:
         padded: whether batches hold padding, so that attention gets a mask.
         discover: whether tensors that an operation reads, and that nobody booked, count from the start.
+        device: type of the only device that counts (AdamW keeps its step counters on the host); None for all.
     """
 
-    def __init__(self, *, padded: bool = False, discover: bool = False) -> None:
+    def __init__(self, *, padded: bool = False, discover: bool = False, device: str | None = None) -> None:
         super().__init__()
         self._padded = padded
         self._discover = discover
+        self._device = device
         self._found: list[int] = []
         self._conjunctions: set[int] = set()
         self.stream = EventStream()
@@ -110,6 +112,8 @@ class StorageTracker(TorchDispatchMode):
                 self._find_all(part)
 
     def _book(self, tensor: torch.Tensor) -> None:
+        if self._device is not None and tensor.device.type != self._device:
+            return
         storage = tensor.untyped_storage()
         key = storage._cdata
         if key in self._numbers or storage.nbytes() == 0:

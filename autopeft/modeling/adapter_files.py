@@ -14,6 +14,7 @@ from autopeft.domain.models import ModelSpec
 from autopeft.domain.tasks import TaskSpec
 from autopeft.errors import ModelError
 from autopeft.modeling.build import load_base
+from autopeft.modeling.config import first_line
 from autopeft.modeling.quiet import quiet_transformers
 from autopeft.modeling.source import read_config
 
@@ -72,7 +73,7 @@ def load_adapter(
         adapted: PeftModel = PeftModel.from_pretrained(base, str(folder))
     except (ValueError, RuntimeError, KeyError, TypeError) as error:
         raise ModelError(
-            f"the adapter in {folder} does not fit {model.name}: {str(error).splitlines()[0]}",
+            f"the adapter in {folder} does not fit {model.name}: {first_line(error)}",
             hint="name the base model and task that it was trained for",
         ) from error
     # peft leaves prompts and trained heads ready to train on.

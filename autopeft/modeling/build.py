@@ -56,7 +56,7 @@ def build_on_meta(model: ModelSpec, task: TaskSpec, shape: StepShape) -> PreTrai
             built: PreTrainedModel = auto_class.from_config(config, dtype=getattr(torch, shape.dtype))
         except (ValueError, TypeError, ZeroDivisionError, RuntimeError, AttributeError, KeyError) as error:
             raise ModelError(
-                f"no model can be built from the config of {model.name}: {error}",
+                f"no model can be built from the config of {model.name}: {first_line(error)}",
                 hint="correct its config.json",
             ) from error
     if shape.gradient_checkpointing:

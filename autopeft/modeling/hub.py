@@ -23,7 +23,9 @@ def fetch_config(name: str) -> Path:
     """
     from huggingface_hub import hf_hub_download
 
-    return Path(_ask(name, "config", lambda: hf_hub_download(name, "config.json", etag_timeout=_SECONDS_TO_ANSWER)))
+    return Path(
+        _ask(name, "config", lambda: hf_hub_download(name, "config.json", local_files_only=not _reachable(name)))
+    )
 
 
 def fetch_weights(name: str) -> Path:
@@ -41,9 +43,27 @@ def fetch_weights(name: str) -> Path:
         _ask(
             name,
             "weights",
-            lambda: snapshot_download(name, allow_patterns=list(_WANTED), etag_timeout=_SECONDS_TO_ANSWER),
+            lambda: snapshot_download(name, allow_patterns=list(_WANTED), local_files_only=not _reachable(name)),
         )
     )
+
+
+def _reachable(name: str) -> bool:
+    """Whether the hub answers for this model; one request, since a download would retry for half a minute.
+
+    Raises:
+        RepositoryNotFoundError: it answers that there is no such model.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        HfApi().model_info(name, timeout=_SECONDS_TO_ANSWER)
+    except RepositoryNotFoundError:
+        raise
+    except Exception:  # every kind of network failure; the local cache may still have the model
+        return False
+    return True
 
 
 def _ask(name: str, what: str, request: Callable[[], T]) -> T:

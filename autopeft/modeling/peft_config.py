@@ -14,6 +14,7 @@ from autopeft.domain.models import ArchitectureSpec
 from autopeft.domain.tasks import TaskSpec
 from autopeft.errors import ModelError
 from autopeft.modeling.architecture import target_regex
+from autopeft.modeling.config import first_line
 
 HEAD = "HEAD"
 FULL = "FULL"
@@ -63,7 +64,7 @@ def peft_config_of(
         return config_class(**fields)
     except (ValueError, TypeError) as error:
         raise ModelError(
-            f"peft refuses {method.id} with these hyperparameters: {error}",
+            f"peft refuses {method.id} with these hyperparameters: {first_line(error)}",
             hint=f"see `autopeft methods {method.id}`",
         ) from error
 

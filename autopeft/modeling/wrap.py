@@ -15,6 +15,7 @@ from autopeft.domain.models import ArchitectureSpec
 from autopeft.domain.tasks import TaskSpec
 from autopeft.errors import ModelError
 from autopeft.modeling.clone import clone_sharing_weights
+from autopeft.modeling.config import first_line
 from autopeft.modeling.heads import head_modules, reset_head
 from autopeft.modeling.peft_config import FULL, peft_config_of
 from autopeft.modeling.wrap_checks import check_wrapped
@@ -79,7 +80,7 @@ def _with_adapter(
             wrapped: PeftModel = get_peft_model(model, config)
         except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, NotImplementedError) as error:
             raise ModelError(
-                f"{method.id} cannot be put on this {architecture.id} model: {error}",
+                f"{method.id} cannot be put on this {architecture.id} model: {first_line(error)}",
                 hint="choose another method, or other hyperparameters",
             ) from error
     # peft adds names of its own to those given; a saved adapter should name each once.

@@ -58,9 +58,7 @@ class Entry:
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Entry":
         """The inverse of `to_dict`."""
-        return cls(
-            plain["name"], plain["role"], Proposal(plain["method"], plain["hyperparameters"]), plain["trial"]
-        )
+        return cls(plain["name"], plain["role"], Proposal(plain["method"], plain["hyperparameters"]), plain["trial"])
 
 
 def choose_entries(context: SearchContext, records: list[TrialRecord]) -> tuple[Entry, ...]:

@@ -85,22 +85,22 @@ def finish(context: SearchContext, entries: tuple[Entry, ...]) -> dict[str, Any]
 
 
 def _choose(context: SearchContext, entries: tuple[Entry, ...]) -> tuple[Chosen, list[str]]:
-    standings = []
-    for index, entry in enumerate(entries):
-        runs = full_runs(context, entry)
-        values = tuple(run.slices[-1].validation_metric or 0.0 for run in runs)
-        cost = min((run.slices[-1].train_seconds for run in runs), default=float("inf"))
-        standings.append(Standing(index, values, _metric_error(runs), cost))
+    standings = [_standing(context, place, entry) for place, entry in enumerate(entries)]
     index, tied = choose_winner(standings, maximize=context.maximize)
     if index is not None:
         chosen = _best_run(context, entries[index])
     else:
         chosen = next((run for run in (_best_run(context, entry) for entry in entries) if run), None)
     if chosen is None:
-        raise RunError(
-            "no trial finished a single slice", hint="give it more time: `autopeft resume` with --budget"
-        )
+        raise RunError("no trial finished a single slice", hint="give it more time: `autopeft resume` with --budget")
     return chosen, [entries[i].name for i in tied if entries[i].name != chosen.entry.name]
+
+
+def _standing(context: SearchContext, place: int, entry: Entry) -> Standing:
+    runs = full_runs(context, entry)
+    values = tuple(run.slices[-1].validation_metric or 0.0 for run in runs)
+    cost = min((run.slices[-1].train_seconds for run in runs), default=float("inf"))
+    return Standing(place, values, _metric_error(runs), cost)
 
 
 def _metric_error(runs: list[TrialRecord]) -> float:
@@ -138,9 +138,7 @@ def _export(context: SearchContext, winner: Chosen) -> None:
         shutil.rmtree(target, ignore_errors=True)
         os.replace(temporary, target)
     except OSError as error:
-        raise RunError(
-            f"cannot write {target}: {error.strerror}", hint="make room, then `autopeft resume`"
-        ) from error
+        raise RunError(f"cannot write {target}: {error.strerror}", hint="make room, then `autopeft resume`") from error
 
 
 def _verdict(
@@ -159,9 +157,7 @@ def _verdict(
             f"{winner.record.steps_done} of {context.plan.full_steps}."
         )
     if ties:
-        lines.append(
-            f"On validation, {name} ties with {', '.join(ties)}; the tie went to the cheapest per step."
-        )
+        lines.append(f"On validation, {name} ties with {', '.join(ties)}; the tie went to the cheapest per step.")
     for entry in entries:
         if entry.role != "control" or entry.name not in tested:
             continue

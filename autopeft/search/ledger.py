@@ -24,9 +24,8 @@ class Ledger:
         self._path = path
         self._clock = clock
         self._started = started
-        earlier = (
-            read_json(path) if path.exists() else {"sessions": [], "seconds": {}, "compute_seconds": 0.0}
-        )
+        nothing: dict[str, Any] = {"sessions": [], "seconds": {}, "compute_seconds": 0.0}
+        earlier = read_json(path) if path.exists() else nothing
         self._sessions: list[dict[str, Any]] = [*earlier["sessions"], {"started": timestamp, "seconds": 0.0}]
         self._seconds: dict[str, float] = {name: earlier["seconds"].get(name, 0.0) for name in CATEGORIES}
         self.compute_seconds: float = earlier["compute_seconds"]

@@ -117,9 +117,7 @@ def _rung(piece: SliceResult) -> dict[str, Any]:
     }
 
 
-def _confirmed(
-    context: SearchContext, frame: Frame, entry: Entry, final: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def _confirmed(context: SearchContext, frame: Frame, entry: Entry, final: Mapping[str, Any] | None) -> dict[str, Any]:
     proposal = entry.proposal
     runs = runs_of(context, entry)
     full = [run for run in runs if run.steps_done == context.plan.full_steps]
@@ -145,9 +143,7 @@ def _confirmed(
         "predicted_peak_bytes": frame.predicted_peak_bytes(proposal.method, proposal.hyperparameters),
         "measured_peak_bytes": first.measured_peak_bytes if first else None,
         "measured_kind": frame.measured_kind,
-        "seconds_per_step": sum(p.train_seconds for run in runs for p in run.slices) / steps
-        if steps
-        else None,
+        "seconds_per_step": sum(p.train_seconds for run in runs for p in run.slices) / steps if steps else None,
     }
 
 

@@ -27,9 +27,7 @@ def write_atomically(path: Path, text: str) -> None:
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise RunError(
-            f"cannot write {path}: {error.strerror}", hint="make room, then `autopeft resume`"
-        ) from error
+        raise RunError(f"cannot write {path}: {error.strerror}", hint="make room, then `autopeft resume`") from error
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -48,9 +46,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", hint="is this a run directory?") from error
     except ValueError as error:
-        raise InputError(
-            f"{path} is no valid JSON: {error}", hint="restore the file or start a new run"
-        ) from error
+        raise InputError(f"{path} is no valid JSON: {error}", hint="restore the file or start a new run") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} does not hold a JSON object", hint="restore the file or start a new run")
     return content
@@ -134,9 +130,7 @@ class RunDirectory:
             InputError: it already holds a run.
         """
         if (path / "plan.json").exists():
-            raise InputError(
-                f"{path} already holds a run", hint=f"`autopeft resume {path}`, or another --output"
-            )
+            raise InputError(f"{path} already holds a run", hint=f"`autopeft resume {path}`, or another --output")
         try:
             (path / "trials").mkdir(parents=True, exist_ok=True)
             (path / "confirm").mkdir(exist_ok=True)

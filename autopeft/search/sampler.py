@@ -65,16 +65,12 @@ def _study_of(trials: Sequence[TrialRecord], by_id: Mapping[str, MethodSpec], se
 def _frozen(record: TrialRecord, by_id: Mapping[str, MethodSpec], position: int) -> optuna.trial.FrozenTrial:
     """The trial as Optuna sees it; its value is its place in the ranking, since TPE uses the order alone."""
     method = by_id[record.spec.method]
-    proposal = Proposal(
-        method.id, {knob.name: record.spec.hyperparameters[knob.name] for knob in method.knobs}
-    )
+    proposal = Proposal(method.id, {knob.name: record.spec.hyperparameters[knob.name] for knob in method.knobs})
     distributions: dict[str, optuna.distributions.BaseDistribution] = {
         "method": optuna.distributions.CategoricalDistribution(sorted(by_id))
     }
     distributions |= {f"{method.id}.{knob.name}": distribution(knob) for knob in method.knobs}
-    return optuna.trial.create_trial(
-        params=proposal.parameters(), distributions=distributions, value=float(position)
-    )
+    return optuna.trial.create_trial(params=proposal.parameters(), distributions=distributions, value=float(position))
 
 
 def distribution(knob: Knob) -> optuna.distributions.BaseDistribution:
@@ -90,7 +86,7 @@ def distribution(knob: Knob) -> optuna.distributions.BaseDistribution:
 def _suggest(trial: optuna.Trial, method_id: str, knob: Knob) -> Value:
     name = f"{method_id}.{knob.name}"
     if knob.kind == "categorical":
-        return trial.suggest_categorical(name, knob.choices)
+        return knob.choices[knob.choices.index(trial.suggest_categorical(name, knob.choices))]
     low, high = knob.low or 0, knob.high or 0
     if knob.kind == "int":
         return trial.suggest_int(name, int(low), int(high), log=knob.log)

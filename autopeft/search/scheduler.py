@@ -30,9 +30,7 @@ class Start:
 Decision = Advance | Start | None
 
 
-def rung_steps(
-    full_steps: int, *, factor: int = REDUCTION_FACTOR, least: int = LEAST_RUNG_STEPS
-) -> tuple[int, ...]:
+def rung_steps(full_steps: int, *, factor: int = REDUCTION_FACTOR, least: int = LEAST_RUNG_STEPS) -> tuple[int, ...]:
     """At most three rungs, each `factor` times the one before, the first no shorter than `least` steps."""
     rungs = [full_steps]
     while len(rungs) < 3 and rungs[0] >= factor * least:

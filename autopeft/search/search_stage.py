@@ -101,22 +101,16 @@ def dropped_methods(records: list[TrialRecord]) -> list[str]:
     """Methods that failed at least twice and never finished a rung."""
     failures: dict[str, int] = {}
     for record in records:
-        failures[record.spec.method] = failures.get(record.spec.method, 0) + (
-            record.state in ("failed", "oom")
-        )
+        failures[record.spec.method] = failures.get(record.spec.method, 0) + (record.state in ("failed", "oom"))
     succeeded = {record.spec.method for record in records if record.slices}
-    return sorted(
-        m for m, count in failures.items() if count >= FAILURES_UNTIL_DROPPED and m not in succeeded
-    )
+    return sorted(m for m, count in failures.items() if count >= FAILURES_UNTIL_DROPPED and m not in succeeded)
 
 
 def _advance(context: SearchContext, record: TrialRecord, to_step: int, records: list[TrialRecord]) -> bool:
     """Run one slice and keep it; False when it was abandoned because time ran out."""
     spec = record.spec
     done = sum(len(r.slices) for r in records)
-    context.show(
-        "search", f"trial {spec.number}: {spec.method} to step {to_step}", done, records, _best(records)
-    )
+    context.show("search", f"trial {spec.number}: {spec.method} to step {to_step}", done, records, _best(records))
     folder = context.run.trial(spec.number)
     reserve = confirm_seconds(context, records)
 
@@ -144,17 +138,11 @@ def _best(records: list[TrialRecord]) -> str:
     best = ranked[0]
     metric = best.slices[-1].validation_metric
     shown = f", metric {metric:.3f}" if metric is not None else ""
-    return (
-        f"trial {best.spec.number} {best.spec.method}: loss {best.loss:.3f}{shown} at step {best.steps_done}"
-    )
+    return f"trial {best.spec.number} {best.spec.method}: loss {best.loss:.3f}{shown} at step {best.steps_done}"
 
 
 def _finish(context: SearchContext, records: list[TrialRecord], mirror: StudyMirror) -> None:
     mirror.finished(records)
     if records and not ranking(records):
-        first = next(
-            (folder.slices()[0].error for folder in context.run.trials() if folder.slices()), "unknown"
-        )
-        raise RunError(
-            f"every trial failed; the first: {first}", hint=f"see {context.run.path}/trials/*/error.txt"
-        )
+        first = next((folder.slices()[0].error for folder in context.run.trials() if folder.slices()), "unknown")
+        raise RunError(f"every trial failed; the first: {first}", hint=f"see {context.run.path}/trials/*/error.txt")

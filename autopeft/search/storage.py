@@ -45,9 +45,7 @@ class StudyMirror:
             self._study.add_trial(
                 optuna.trial.create_trial(
                     state=TrialState.RUNNING,
-                    params=Proposal(
-                        method.id, {name: spec.hyperparameters[name] for name in knobs}
-                    ).parameters(),
+                    params=Proposal(method.id, {name: spec.hyperparameters[name] for name in knobs}).parameters(),
                     distributions=distributions,
                 )
             )

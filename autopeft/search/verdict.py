@@ -84,9 +84,7 @@ def choose_winner(standings: Sequence[Standing], *, maximize: bool) -> tuple[int
 
 def sentence(name: str, other: str, comparison: Comparison, metric: str) -> str:
     """One sentence: better, worse or a tie, with the interval."""
-    interval = (
-        f"difference {comparison.difference:+.3f} ± {comparison.half_width:.3f} {metric}, 95 % interval"
-    )
+    interval = f"difference {comparison.difference:+.3f} ± {comparison.half_width:.3f} {metric}, 95 % interval"
     if comparison.tie:
         return f"{name} and {other} are a tie on the test split ({interval})."
     word = "better" if comparison.difference > 0 else "worse"

@@ -18,9 +18,7 @@ def checkpoint_path(folder: Path, step: int) -> Path:
     return folder / f"step-{step:07d}.safetensors"
 
 
-def save_checkpoint(
-    folder: Path, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer
-) -> Path:
+def save_checkpoint(folder: Path, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Path:
     """Write the state after `step`, atomically. Earlier files stay until `prune_checkpoints`.
 
     Raises:
@@ -44,9 +42,7 @@ def save_checkpoint(
     return path
 
 
-def load_checkpoint(
-    folder: Path, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer
-) -> None:
+def load_checkpoint(folder: Path, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Put the state after `step` into model and optimizer.
 
     Raises:
@@ -60,9 +56,7 @@ def load_checkpoint(
             f"cannot read the checkpoint {path}: {error}", hint="the trial starts again without it"
         ) from error
     prefix = "model."
-    load_trainable_state(
-        model, {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-    )
+    load_trainable_state(model, {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
     for name, parameter in _trainable(model):
         state = {moment: tensors.get(f"optimizer.{moment}.{name}") for moment in _MOMENTS}
         if state["step"] is not None:

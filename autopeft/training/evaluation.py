@@ -52,9 +52,7 @@ def _batch(model: nn.Module, batch: Mapping[str, Tensor]) -> _Part:
     logits = logits[:, -labels.shape[1] :, :]
     if not encoder_decoder:
         logits, labels = logits[:, :-1, :], labels[:, 1:]
-    losses = nn.functional.cross_entropy(
-        logits.transpose(1, 2), labels, reduction="none", ignore_index=IGNORED
-    )
+    losses = nn.functional.cross_entropy(logits.transpose(1, 2), labels, reduction="none", ignore_index=IGNORED)
     none = torch.full((labels.shape[0],), -1)
     return losses.sum(1), (labels != IGNORED).sum(1).float(), none, none
 

@@ -3,6 +3,7 @@
 Shapes: B rows, L tokens, D hidden size.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,12 +47,10 @@ def frozen_features(worker: Worker, split: str, rows: np.ndarray | None = None) 
     return Features(np.stack([pair[0] for pair in ordered]), np.stack([pair[1] for pair in ordered]))
 
 
-def _mean_pooled(worker: Worker, base: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+def _mean_pooled(worker: Worker, base: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
     """Run the whole model; (B, D)."""
     inputs = {name: tensor.to(worker.device) for name, tensor in batch.items() if name != "labels"}
-    with torch.autocast(
-        worker.device.type, dtype=worker.autocast or torch.bfloat16, enabled=bool(worker.autocast)
-    ):
+    with torch.autocast(worker.device.type, dtype=worker.autocast or torch.bfloat16, enabled=bool(worker.autocast)):
         hidden = base(**inputs, output_hidden_states=True).hidden_states[-1].float()
     mask = inputs["attention_mask"].unsqueeze(-1).float()
     return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1.0)

@@ -121,9 +121,7 @@ def _train(
 class _Steps:
     """Runs optimizer steps and remembers their losses."""
 
-    def __init__(
-        self, worker: Worker, spec: TrialSpec, model: nn.Module, optimizer: torch.optim.Optimizer
-    ) -> None:
+    def __init__(self, worker: Worker, spec: TrialSpec, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self._worker = worker
         self._spec = spec
         self._model = model
@@ -136,9 +134,7 @@ class _Steps:
         """Optimizer step `step` (from 0)."""
         plan = self._worker.plan
         scale = learning_rate_scale(step, plan.full_steps, plan.warmup_share)
-        set_learning_rate(
-            self._optimizer.param_groups, float(self._spec.hyperparameters["learning_rate"]), scale
-        )
+        set_learning_rate(self._optimizer.param_groups, float(self._spec.hyperparameters["learning_rate"]), scale)
         torch.manual_seed(derived_seed(self._spec.seed, "step", step))
         batch = self._worker.training_batch(self._order.batch_at(step))
 
@@ -173,9 +169,7 @@ class _Steps:
 
 def _failure(error: Exception, folder: Path, from_step: int, wall_seconds: float) -> SliceResult:
     """The result of a slice that went wrong; the traceback goes to `error.txt` beside the events."""
-    out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(
-        error
-    )
+    out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
     text = error.message if isinstance(error, AutopeftError) else str(error)
     first_line = next(iter(text.strip().splitlines()), "")
     folder.mkdir(parents=True, exist_ok=True)

@@ -67,9 +67,7 @@ class Worker:
     def build(self, spec: TrialSpec) -> torch.nn.Module:
         """The model of a trial at its start, in training mode."""
         method = self.methods[spec.method]
-        model = wrap(
-            self.base, method, spec.hyperparameters, self.task, self.architecture, head_seed=spec.seed
-        )
+        model = wrap(self.base, method, spec.hyperparameters, self.task, self.architecture, head_seed=spec.seed)
         return model.train()
 
     def training_order(self, seed: int) -> TrainingOrder:

@@ -39,4 +39,4 @@ class BitFitModel(BaseTuner):
 
     def _post_injection_hook(self, model: nn.Module, config: BitFitConfig, adapter_name: str) -> None:
         if not any(isinstance(module, BitFitLayer) for module in model.modules()):
-            raise ValueError(f"none of the modules matched by {config.target_modules!r} has a bias")
+            raise ValueError("none of the targeted modules has a bias")

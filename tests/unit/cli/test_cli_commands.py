@@ -134,3 +134,13 @@ def test_help_shows_at_least_two_examples(run: Run, name: str) -> None:
 def test_tables_carry_no_escape_codes_when_piped(run: Run) -> None:
     assert "\x1b" not in run("recommend", "--model", LLAMA).stdout
     assert "\x1b" not in run("methods", "lora").stdout
+
+
+def test_where_the_default_batch_does_not_fit_it_is_accumulated(run: Run) -> None:
+    """The stand-in needs 9.2 GiB whatever the batch, so the fallback is seen in the facts, not in the fit."""
+    facts = json.loads(run("recommend", "--model", LLAMA, "--gpu-mem", "2GB", "--format", "json").stdout)["facts"]
+    assert facts["micro_batch_size"] == 1 and facts["batch_size"] == 8
+    facts = json.loads(run("recommend", "--model", LLAMA, "--gpu-mem", "24GB", "--format", "json").stdout)["facts"]
+    assert facts["micro_batch_size"] == facts["batch_size"] == 8
+    asked = ("recommend", "--model", LLAMA, "--gpu-mem", "2GB", "--batch-size", "4", "--format", "json")
+    assert json.loads(run(*asked).stdout)["facts"]["micro_batch_size"] == 4

@@ -179,7 +179,7 @@ def test_a_text_without_any_token_still_makes_a_row(causal: TaskSpec, classifica
 
 
 @pytest.mark.parametrize(
-    ("folder", "model", "length"), [("mrpc", "minilm-tiny-distilled", 96), ("sst2", "stories260k", None)]
+    ("folder", "model", "length"), [("mrpc", "minilm-tiny-distilled", 96), ("cola", "stories260k", None)]
 )
 def test_real_data_and_tokenizers(
     material: Path, classification: TaskSpec, folder: str, model: str, length: int | None

@@ -98,11 +98,42 @@ def test_hub_errors_are_one_line_with_a_hint_and_no_token(
     def fail(*args: object, **kwargs: object) -> str:
         raise _response_error(kind)
 
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *args, **kwargs: None)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", fail)
     with pytest.raises(ModelError, match=says) as caught:
         read_model("org/model", catalog)
     assert hint in str(caught.value.hint)
     assert "hf_secret" not in str(caught.value) and caught.value.__cause__ is None
+
+
+def test_unknown_hub_id_is_not_looked_for_in_the_cache(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*args: object, **kwargs: object) -> None:
+        raise _response_error(hub_errors.RepositoryNotFoundError)
+
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", unknown)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *a, **k: pytest.fail("tried to download"))
+    with pytest.raises(ModelError, match="no such hub id"):
+        read_model("org/model", catalog)
+
+
+@pytest.mark.parametrize("online", [True, False])
+def test_without_the_hub_only_the_cache_is_asked(
+    online: bool, tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, asked = config_in(tmp_path), []
+
+    def model_info(*args: object, **kwargs: object) -> None:
+        if not online:
+            raise TimeoutError
+
+    def download(name: str, file_name: str, *, local_files_only: bool) -> str:
+        asked.append(local_files_only)
+        return str(file)
+
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", model_info)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    assert read_model("org/model", catalog).model_type == "bert"
+    assert asked == [not online]
 
 
 def test_hub_config_is_read(tmp_path: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:

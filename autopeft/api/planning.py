@@ -11,10 +11,16 @@ from autopeft.data.task_data import TaskData
 from autopeft.domain.plan import SearchRequest, TrainingPlan
 from autopeft.domain.recommendation import Recommendation
 from autopeft.domain.trials import TrialSpec
-from autopeft.errors import RunError
+from autopeft.errors import UsageError
 from autopeft.search.confirm_stage import SAFETY, TESTED_ENTRIES
 from autopeft.search.context import REPORT_SECONDS
-from autopeft.search.costs import CONFIRM_SHARE, FLOAT32_FACTOR, SLICE_OVERHEAD_SECONDS
+from autopeft.search.costs import (
+    CONFIRM_SHARE,
+    FLOAT32_FACTOR,
+    SLICE_OVERHEAD_SECONDS,
+    evaluation_seconds,
+    slice_seconds,
+)
 from autopeft.search.sampler import Proposal
 from autopeft.search.scheduler import LEAST_RUNG_STEPS, rung_steps
 from autopeft.training.probe import Probe, probe
@@ -120,7 +126,7 @@ def fit_to_budget(
     """Time one step and, unless the user fixed it, shorten the full length until the confirm stage fits.
 
     Raises:
-        RunError: the budget does not even pay for the shortest run.
+        UsageError: the budget does not even pay for the shortest run.
     """
     if request.budget_seconds is None:
         return plan
@@ -130,18 +136,31 @@ def fit_to_budget(
         return timed
     affordable = affordable_steps(request, measured, worker.data.rows)
     if affordable < LEAST_RUNG_STEPS:
-        needed = least_budget_seconds(request, measured, worker.data.rows)
-        raise RunError(
-            f"a budget of {request.budget_seconds:.0f} s is too short: "
-            f"one step takes {measured.step_seconds:.2f} s here",
-            hint=f"give at least {needed:.0f} s, a smaller --batch-size, or cap --max-evaluation-rows",
-        )
-    full = min(plan.full_steps, affordable)
+        _require_a_trial(request, timed, worker.data.rows)
+        note("this machine is too slow for the budget: not every confirming run will be trained to full length")
+    full = min(plan.full_steps, max(affordable, LEAST_RUNG_STEPS))
     note(
         f"one step takes {measured.step_seconds:.2f} s here: full length is {full} steps of {plan.batch_size} rows, "
         f"so that confirming takes at most {CONFIRM_SHARE:.0%} of the budget"
     )
     return _with_length(timed, full)
+
+
+def _require_a_trial(request: SearchRequest, plan: TrainingPlan, rows: dict[str, int]) -> None:
+    """See that the budget pays for one shortest run, its evaluations and the report.
+
+    Raises:
+        UsageError: it does not.
+    """
+    shortest = slice_seconds("", 0, LEAST_RUNG_STEPS, rows["validation"], [], plan)
+    test = evaluation_seconds(rows["test"], plan) * FLOAT32_FACTOR
+    needed = (shortest + test + REPORT_SECONDS) * SAFETY
+    budget = request.budget_seconds or 0.0
+    if budget < needed:
+        raise UsageError(
+            f"a budget of {budget:.0f} s is too short: one step takes {plan.step_seconds or 0:.2f} s here",
+            hint=f"give at least {needed + 1:.0f} s and the start-up, or cap --max-evaluation-rows",
+        )
 
 
 def affordable_steps(request: SearchRequest, measured: Probe, rows: dict[str, int]) -> int:
@@ -150,13 +169,6 @@ def affordable_steps(request: SearchRequest, measured: Probe, rows: dict[str, in
     runs = confirm_runs(request)
     per_run = (budget - _fixed_seconds(measured, rows, runs)) / runs
     return int(per_run / (measured.step_seconds * SAFETY))
-
-
-def least_budget_seconds(request: SearchRequest, measured: Probe, rows: dict[str, int]) -> float:
-    """The budget at which the shortest full length would fit."""
-    runs = confirm_runs(request)
-    training = runs * LEAST_RUNG_STEPS * measured.step_seconds * SAFETY
-    return (training + _fixed_seconds(measured, rows, runs)) / CONFIRM_SHARE + 1
 
 
 def confirm_runs(request: SearchRequest) -> int:

@@ -126,13 +126,16 @@ def longest_sequence(model: ModelSpec, architecture: ArchitectureSpec) -> int:
 
 
 def count_base_parameters(catalog: Catalog, model: ModelSpec, task: TaskSpec, shape: StepShape) -> int:
-    """Parameters of the base model: the shipped table's count, else counted on the meta device."""
+    """Parameters of the base model without a task head: the shipped table's, else counted on the meta device."""
     known = catalog.model_parameters.get(model.name)
     if known is not None:
         return known
     from autopeft.modeling.build import build_on_meta
+    from autopeft.modeling.heads import head_modules
 
-    return sum(parameter.numel() for parameter in build_on_meta(model, task, shape).parameters())
+    base = build_on_meta(model, task, shape)
+    heads = tuple(f"{name}." for name in head_modules(base))
+    return sum(one.numel() for name, one in base.named_parameters() if not (heads and name.startswith(heads)))
 
 
 def choose_methods(

@@ -1,7 +1,7 @@
 """Autocast on the meta device, which has none of its own.
 
-Casts arguments as `torch.autocast` does: matrix products to the lower precision, on CUDA what needs range to
-float32. A trained float32 weight is cast once per forward pass and kept until that ends, every other one at each
+Casts arguments as `torch.autocast` does: matrix products to the lower precision, losses (and on CUDA what needs
+range) to float32. A trained float32 weight is cast once per forward pass and kept until that ends, every other one at each
 use. The lists are those of aten/src/ATen/autocast_mode.h (torch 2.x), as far as transformers and peft call them.
 """
 
@@ -26,11 +26,11 @@ _LOWER = {
     torch.Tensor.matmul,
     torch.Tensor.mm,
 }
+_CPU_FLOAT = {functional.cross_entropy, functional.mse_loss}
 _CUDA_FLOAT = {
-    functional.cross_entropy,
+    *_CPU_FLOAT,
     functional.layer_norm,
     functional.log_softmax,
-    functional.mse_loss,
     functional.softmax,
     torch.layer_norm,
     torch.pow,
@@ -52,7 +52,7 @@ class AutocastOperators(TorchFunctionMode):
     def __init__(self, dtype: torch.dtype, device: str) -> None:
         super().__init__()
         self._dtype = dtype
-        self._float = _CUDA_FLOAT if device == "cuda" else set()
+        self._float = _CUDA_FLOAT if device == "cuda" else _CPU_FLOAT
         self._weights: dict[int, torch.Tensor] = {}
 
     def __torch_function__(

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from statistics import median
 
 import torch
 
@@ -19,7 +20,7 @@ class Probe:
     """Measured costs.
 
     Attributes:
-        step_seconds: mean of an optimizer step over batches of the training order.
+        step_seconds: median of an optimizer step over batches of the training order.
         evaluation_row_seconds: mean of one evaluated row.
     """
 
@@ -39,7 +40,7 @@ def probe(worker: Worker, spec: TrialSpec) -> Probe:
             batch = worker.training_batch(order.batch_at(step))
             float(training_step(model, [batch], optimizer, autocast=worker.autocast))
             seconds.append(time.perf_counter() - began)
-        return Probe(sum(seconds[1:]) / MEASURED_STEPS, _row_seconds(worker, model))
+        return Probe(median(seconds[1:]), _row_seconds(worker, model))
 
 
 def _row_seconds(worker: Worker, model: torch.nn.Module) -> float:

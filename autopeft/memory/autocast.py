@@ -1,8 +1,9 @@
 """Autocast on the meta device, which has none of its own.
 
 Casts arguments as `torch.autocast` does: matrix products to the lower precision, losses (and on CUDA what needs
-range) to float32. A trained float32 weight is cast once per forward pass and kept until that ends, every other one at each
-use. The lists are those of aten/src/ATen/autocast_mode.h (torch 2.x), as far as transformers and peft call them.
+range) to float32. A trained float32 weight is cast once per forward pass and kept until that ends, every other one
+at each use. The lists are those of aten/src/ATen/autocast_mode.h (torch 2.x), as far as transformers and peft call
+them.
 """
 
 from typing import Any
@@ -55,13 +56,15 @@ class AutocastOperators(TorchFunctionMode):
         self._float = _CUDA_FLOAT if device == "cuda" else _CPU_FLOAT
         self._weights: dict[int, torch.Tensor] = {}
 
+    def forget_weights(self) -> None:
+        """Drop the weights that were kept for this forward pass."""
+        self._weights.clear()
+
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Run `func` on cast arguments."""
         given = kwargs or {}
-        if func is torch.Tensor.backward:
-            self._weights.clear()
         dtype = self._dtype if func in _LOWER else torch.float32 if func in self._float else None
         if dtype is None:
             return func(*args, **given)

@@ -74,23 +74,14 @@ class TracingEstimator:
         shape: StepShape,
     ) -> dict[str, Any]:
         """The estimate as plain values, or the error that says why there is none."""
-        from autopeft.memory.pricing import BaseModels, trace_estimate
+        from autopeft.memory.pricing import BaseModels, Pricing, price
         from autopeft.modeling.architecture import architecture_of
 
-        self._bases = self._bases or BaseModels()
+        bases = self._bases = self._bases or BaseModels()
         try:
             architecture = architecture_of(model.config, self._catalog)
-            return trace_estimate(
-                model,
-                task,
-                method,
-                hyperparameters,
-                shape,
-                architecture,
-                device=self._device,
-                padded=self._padded,
-                bases=self._bases,
-            ).to_dict()
+            step = Pricing(model, task, method, hyperparameters, shape, architecture, self._device, self._padded, bases)
+            return price(step).to_dict()
         except ModelError as error:
             return {"error": error.message, "hint": error.hint}
 

@@ -5,6 +5,7 @@ by calling PyTorch's own operator for each (they have meta kernels), so that wha
 the real kernel saves: q, k, v, output, log-sum-exp and the additive mask of attention; a byte mask for dropout.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,13 +22,10 @@ class GpuOperators(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Run `func`, or the operator that a GPU would run in its place."""
-        replacement = _REPLACEMENTS.get(func)
-        return (replacement or func)(*args, **(kwargs or {}))
+        return _REPLACEMENTS.get(func, func)(*args, **(kwargs or {}))
 
 
-def _dropout(
-    input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
-) -> torch.Tensor:
+def _dropout(input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> torch.Tensor:
     if not training or p == 0:
         return input
     return _aten.native_dropout(input, p, True)[0]
@@ -48,9 +46,7 @@ def _attention(
     Shapes: query (batch, heads, length, head_dim); key and value may have fewer heads with `enable_gqa`.
     """
     if attn_mask is None and query.dtype in _HALF and query.shape[-1] <= 256:
-        out = _aten._scaled_dot_product_flash_attention(
-            query, key, value, dropout_p, is_causal, False, scale=scale
-        )
+        out = _aten._scaled_dot_product_flash_attention(query, key, value, dropout_p, is_causal, False, scale=scale)
         return out[0]
     if enable_gqa and key.shape[1] != query.shape[1]:
         return _aten._scaled_dot_product_attention_math(
@@ -73,7 +69,7 @@ def _additive(mask: torch.Tensor | None, query: torch.Tensor) -> torch.Tensor | 
     return mask.expand(query.shape[0], query.shape[1], -1, -1)
 
 
-_REPLACEMENTS = {
+_REPLACEMENTS: dict[Any, Callable[..., Any]] = {
     torch.nn.functional.scaled_dot_product_attention: _attention,
     torch.nn.functional.dropout: _dropout,
     torch.dropout: _dropout,

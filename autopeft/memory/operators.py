@@ -1,7 +1,9 @@
 """Which operators a traced step runs, by device and autocast dtype."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -11,16 +13,33 @@ from autopeft.memory.cpu import CpuOperators
 from autopeft.memory.gpu import GpuOperators
 
 
-@contextmanager
-def operators_of(device: str, autocast: DType | None) -> Iterator[None]:
-    """The mode under which meta tensors run what `device` runs.
+@dataclass(frozen=True, slots=True)
+class Operators:
+    """What meta tensors run in the place of their own operators.
 
-    Args:
-        device: cuda or cpu.
+    Attributes:
+        device: cuda or cpu, whose operators they are.
         autocast: dtype of matrix products, or None for the weights' own.
     """
-    with ExitStack() as stack:
-        stack.enter_context(GpuOperators() if device == "cuda" else CpuOperators())
-        if autocast is not None:
-            stack.enter_context(AutocastOperators(getattr(torch, autocast), device))
-        yield
+
+    device: Literal["cuda", "cpu"] = "cuda"
+    autocast: DType | None = None
+
+    @contextmanager
+    def active(self) -> Iterator[Callable[[], None]]:
+        """Put the operators in place.
+
+        Yields:
+            What to call at the end of each forward pass, as `torch.autocast` does when it is left.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(GpuOperators() if self.device == "cuda" else CpuOperators())
+            if self.autocast is None:
+                yield _nothing
+            else:
+                mode = AutocastOperators(getattr(torch, self.autocast), self.device)
+                yield stack.enter_context(mode).forget_weights
+
+
+def _nothing() -> None:
+    """Without autocast a forward pass leaves nothing behind."""

@@ -1,12 +1,15 @@
 """From a config and a method to a MemoryEstimate: build shallow, wrap, trace, extrapolate, find the peak."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from torch import nn
 from transformers import PreTrainedModel
+from transformers.utils import logging as transformers_logging
 
 from autopeft.domain.knobs import Hyperparameters
 from autopeft.domain.memory import MemoryEstimate, StepShape
@@ -18,7 +21,7 @@ from autopeft.memory.allocator import replay
 from autopeft.memory.batch import empty_batch
 from autopeft.memory.depth import layers_of, with_layers
 from autopeft.memory.extrapolate import repeat_layers
-from autopeft.memory.operators import operators_of
+from autopeft.memory.operators import Operators
 from autopeft.memory.stream import EventStream, Peak, find_peak, rounded_to_512
 from autopeft.memory.trace import trace_steps
 from autopeft.modeling.build import build_on_meta
@@ -82,12 +85,12 @@ class Pricing:
     architecture: ArchitectureSpec
     device: Device = "cuda"
     padded: bool = False
-    bases: BaseModels | None = None
+    bases: BaseModels = field(default_factory=BaseModels)
 
     def traced(self, layers: int | None = None) -> Traced:
         """Two steps of the model with `layers` layers (all of them by default), traced whole."""
         model = self.model if layers is None else with_layers(self.model, layers)
-        base = (self.bases or BaseModels()).get(model, self.task, self.shape)
+        base = self.bases.get(model, self.task, self.shape)
         wrapped = wrap(base, self.method, self.hyperparameters, self.task, self.architecture)
         return Traced(self._run(wrapped), count_parameters(wrapped))
 
@@ -95,14 +98,15 @@ class Pricing:
         optimizer = build_optimizer(wrapped, self.hyperparameters)
         batch = empty_batch(self.task, self.shape)
         try:
-            return trace_steps(
-                wrapped,
-                batch,
-                optimizer,
-                padded=self.padded,
-                host_counts=self.device == "cpu",
-                operators=operators_of(self.device, self.shape.autocast),
-            )
+            with _quiet():
+                return trace_steps(
+                    wrapped,
+                    batch,
+                    optimizer,
+                    padded=self.padded,
+                    host_counts=self.device == "cpu",
+                    operators=Operators(self.device, self.shape.autocast),
+                )
         except (RuntimeError, ValueError, TypeError, NotImplementedError, AttributeError, IndexError) as error:
             raise ModelError(
                 f"a step of {self.method.id} on {self.model.name} cannot be traced: {_first_line(error)}",
@@ -120,7 +124,6 @@ def trace_estimate(
     *,
     device: Device = "cuda",
     padded: bool = False,
-    bases: BaseModels | None = None,
 ) -> MemoryEstimate:
     """Predict the memory of a training step from the model's config.
 
@@ -133,18 +136,23 @@ def trace_estimate(
         architecture: module names of the base.
         device: `cuda` predicts what a GPU runs and its allocator; `cpu` the bytes of tensors on a CPU.
         padded: whether the batch holds padding, so that attention runs with a mask.
-        bases: hand the same object to several calls to build each base once.
 
     Raises:
         ModelError: the model cannot be built, the method does not apply to it, or a step cannot be traced.
     """
-    pricing = Pricing(
-        model, task, method, hyperparameters, shape, architecture, device, padded, bases or BaseModels()
-    )
+    return price(Pricing(model, task, method, hyperparameters, shape, architecture, device, padded))
+
+
+def price(pricing: Pricing) -> MemoryEstimate:
+    """The estimate of a pricing; pricings that share `bases` build each base once.
+
+    Raises:
+        ModelError: as for `trace_estimate`.
+    """
     traced, how = trace_at_depth(pricing)
-    rounded: Callable[[int], int] = rounded_to_512 if device == "cuda" else int
+    rounded: Callable[[int], int] = rounded_to_512 if pricing.device == "cuda" else int
     peak = find_peak(traced.stream, rounded)
-    reserved = replay(traced.stream) if device == "cuda" else peak.peak_bytes
+    reserved = replay(traced.stream) if pricing.device == "cuda" else peak.peak_bytes
     return _estimate(pricing, traced, peak, reserved, how)
 
 
@@ -212,6 +220,19 @@ def _assumptions(pricing: Pricing, how: str) -> tuple[str, ...]:
     else:
         given.append("bytes of tensors on a CPU, without its allocator")
     return tuple(given)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what transformers says about a step that trains nothing real."""
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
 
 
 def _first_line(error: Exception) -> str:

@@ -2,13 +2,16 @@
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
 from peft import PeftModel
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
+from autopeft.memory.operators import Operators
 from autopeft.memory.stream import EventStream
 from autopeft.memory.tracker import StorageTracker
 from autopeft.modeling.step import training_step
@@ -23,11 +26,10 @@ def trace_steps(
     optimizer: torch.optim.Optimizer,
     *,
     steps: int = 2,
-    operators: AbstractContextManager[Any] | None = None,
+    operators: Operators | None = None,
     step: Step = training_step,
     padded: bool = False,
     host_counts: bool = False,
-    max_grad_norm: float | None = None,
 ) -> EventStream:
     """Run `steps` training steps of `model` on `batch` and record what they allocate.
 
@@ -36,11 +38,10 @@ def trace_steps(
         batch: the model's arguments, on the same device.
         optimizer: over the model's trainable parameters.
         steps: 2 shows the steady state (optimizer state exists); 1 the first step.
-        operators: the mode that puts a device's operators in place; none for those of the tensors' own device.
+        operators: of the device that is meant; None for those of the tensors' own device.
         step: called like `modeling.step.training_step`.
         padded: whether the batch counts as padded (only asked on meta).
         host_counts: whether tensors on other devices than the model's count too, as they do on a CPU.
-        max_grad_norm: handed to the step.
 
     Returns:
         The stream; its `step_flops` are of one step, forward and backward.
@@ -52,13 +53,15 @@ def trace_steps(
     with ExitStack() as stack:
         stack.enter_context(_without_collector())
         stack.enter_context(_marking(tracker, model, optimizer))
+        end_forward = _nothing
         if operators is not None:
-            stack.enter_context(operators)
+            end_forward = stack.enter_context(operators.active())
+            stack.enter_context(_recomputing(model, operators))
         stack.enter_context(tracker)
         for _ in range(steps):
             tracker.enter("forward")
             tracker.stream.step_flops = 0
-            step(model, [batch], optimizer, backward=_backward(tracker), max_grad_norm=max_grad_norm)
+            step(model, [batch], optimizer, backward=_backward(tracker, end_forward))
             tracker.add(_optimizer_state(model, optimizer), "optimizer")
         return tracker.finish()
 
@@ -84,8 +87,13 @@ def _optimizer_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> list
     return [v for state in states for v in state.values() if isinstance(v, Tensor) and v.device == device]
 
 
-def _backward(tracker: StorageTracker) -> Callable[[Tensor], None]:
+def _nothing() -> None:
+    """There is nothing to do at the end of a forward pass."""
+
+
+def _backward(tracker: StorageTracker, end_forward: Callable[[], None]) -> Callable[[Tensor], None]:
     def run(loss: Tensor) -> None:
+        end_forward()
         tracker.enter("backward")
         loss.backward()
         tracker.enter("optimizer")
@@ -94,12 +102,10 @@ def _backward(tracker: StorageTracker) -> Callable[[Tensor], None]:
 
 
 @contextmanager
-def _marking(
-    tracker: StorageTracker, model: nn.Module, optimizer: torch.optim.Optimizer
-) -> Iterator[None]:
+def _marking(tracker: StorageTracker, model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[None]:
     """Label gradients as they are accumulated, and find out the shape of the logits."""
-    hooks = [
-        p.register_post_accumulate_grad_hook(lambda p: tracker.add([p.grad], "gradients"))  # type: ignore[list-item]
+    hooks: list[RemovableHandle] = [
+        p.register_post_accumulate_grad_hook(lambda p: _note_gradient(tracker, p))
         for p in model.parameters()
         if p.requires_grad
     ]
@@ -111,10 +117,29 @@ def _marking(
             hook.remove()
 
 
+def _note_gradient(tracker: StorageTracker, parameter: Tensor) -> None:
+    if parameter.grad is not None:
+        tracker.add([parameter.grad], "gradients")
+
+
 def _note_logits(tracker: StorageTracker, output: Any) -> None:
     logits = getattr(output, "logits", None)
     if isinstance(logits, Tensor):
         tracker.mark_logits(logits)
+
+
+@contextmanager
+def _recomputing(model: nn.Module, operators: Operators) -> Iterator[None]:
+    """Gradient checkpointing runs forward code within the backward pass, where the operators are not in place."""
+    checkpointed: list[Any] = [m for m in model.modules() if "_gradient_checkpointing_func" in vars(m)]
+    original = {module: module._gradient_checkpointing_func for module in checkpointed}
+    for module, function in original.items():
+        module._gradient_checkpointing_func = partial(function, context_fn=lambda: (nullcontext(), operators.active()))
+    try:
+        yield
+    finally:
+        for module, function in original.items():
+            module._gradient_checkpointing_func = function
 
 
 @contextmanager

@@ -6,6 +6,7 @@ to it reports when it dies. Nothing is estimated: what the autograd graph keeps 
 
 import weakref
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -120,13 +121,13 @@ class StorageTracker(TorchDispatchMode):
             return
         number = len(self._born)
         self._numbers[key] = number
-        self._references[key] = weakref.ref(storage, lambda _, key=key: self._release(key))
+        self._references[key] = weakref.ref(storage, partial(self._release, key))
         self._born.append(self._phase)
         self._widths.append((tensor.numel(), tensor.shape[-1] if tensor.dim() > 1 else 0))
         self.stream.sizes.append(storage.nbytes())
         self.stream.events.append((ALLOC, number))
 
-    def _release(self, key: int) -> None:
+    def _release(self, key: int, _dead: object) -> None:
         number = self._numbers.pop(key, None)
         self._references.pop(key, None)
         self._conjunctions.discard(key)
@@ -152,4 +153,3 @@ class StorageTracker(TorchDispatchMode):
         if self._widths[number] in self._logits:
             return _LOGITS
         return _ACTIVATIONS if outlived_forward else _TEMPORARIES
-

@@ -1,6 +1,7 @@
 """The command line as a process: what help imports, and how it ends."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,3 +42,12 @@ def test_a_closed_pipe_is_no_error() -> None:
     )
     assert len(result.stdout) == 10
     assert result.stderr == ""
+
+
+def test_a_terminal_gets_emphasis_but_no_colour() -> None:
+    """So NO_COLOR needs no special case; 30 to 49 and 90 to 107 are the colour codes."""
+    program = "import pty, sys\npty.spawn([sys.executable, '-m', 'autopeft.cli.main', 'methods', 'ia3'])"
+    shown = run("-c", program, TERM="xterm-256color").stdout
+    codes = {int(code) for group in re.findall(r"\x1b\[([0-9;]*)m", shown) for code in group.split(";") if code}
+    assert 1 in codes
+    assert not codes & {*range(30, 50), *range(90, 108)}

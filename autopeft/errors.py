@@ -75,7 +75,7 @@ class RunError(AutopeftError):
     exit_code = 6
 
 
-class RunInterrupted(AutopeftError):  # noqa: N818 - it is no fault
+class RunInterrupted(AutopeftError):
     """Stopped by a signal after the running slice; resumable."""
 
     exit_code = 130

@@ -1,12 +1,16 @@
 """Fixtures that every test may use. No test needs the internet."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Estimates are cached for this session only; the user's own cache is neither read nor written.
+_CACHE = tempfile.TemporaryDirectory(prefix="autopeft-test-cache-")
+os.environ["XDG_CACHE_HOME"] = _CACHE.name
 
 
 @pytest.fixture(scope="session")

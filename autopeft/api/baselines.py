@@ -1,36 +1,74 @@
 """What the search is held against: measured on the rows that a full-length run of the first seed sees."""
 
+import time
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from autopeft.data.baselines import linear_probe, majority, tfidf
 from autopeft.data.load import PreparedData
 from autopeft.domain.evaluation import Evaluation
 from autopeft.training.evaluation import evaluate
 from autopeft.training.features import frozen_features
+from autopeft.training.head_start import linear_head
 from autopeft.training.scoring import metric_value
 from autopeft.training.worker import Worker
 
 EVALUATED = ("validation", "test")
+# Logistic regression on frozen features gains little from more rows, and they all must pass through the base.
+MOST_FEATURE_ROWS = 4096
 
 
-def measure_baselines(worker: Worker, plain: PreparedData) -> list[dict[str, Any]]:
-    """Entries of `baselines` in result.json: three for classifications, the untuned base for language models."""
+@dataclass(frozen=True, slots=True)
+class Baselines:
+    """What was measured beside the search.
+
+    Attributes:
+        entries: of `baselines` in result.json.
+        head: `weight` and `bias` of the head-only baseline, where the model's head is one linear layer.
+        compute_seconds: in the base's forward.
+    """
+
+    entries: list[dict[str, Any]]
+    head: dict[str, Tensor] = field(default_factory=dict)
+    compute_seconds: float = 0.0
+
+
+def measure_baselines(worker: Worker, plain: PreparedData) -> Baselines:
+    """Four baselines for a classification; the untuned base for language models."""
     if worker.data.splits["train"].labels is None:
-        return [_untuned(worker)]
+        began = time.perf_counter()
+        return Baselines([_untuned(worker)], compute_seconds=time.perf_counter() - began)
     metric = worker.task.metric
-    rows = seen_rows(worker)
-    chosen = {"train": rows} | {split: np.arange(len(worker.data.splits[split])) for split in EVALUATED}
-    labels = {split: np.asarray(plain.labels[split])[index] for split, index in chosen.items()}
-    texts = {split: [plain.texts[split][row] for row in index] for split, index in chosen.items()}
-    features = {split: frozen_features(worker, split, index) for split, index in chosen.items()}
-    head = linear_probe({split: part.head_inputs for split, part in features.items()}, labels, metric).to_dict()
-    pooled = linear_probe({split: part.mean_pooled for split, part in features.items()}, labels, metric).to_dict()
-    head["name"] = "head only (frozen base)"
-    head["note"] = head["note"].replace("mean-pooled features", "inputs of the task head")
-    pooled["name"] = "linear probe (mean-pooled)"
-    return [majority(labels, metric).to_dict(), tfidf(texts, labels, metric).to_dict(), head, pooled]
+    seen = seen_rows(worker)
+    everything = {split: np.arange(len(worker.data.splits[split])) for split in EVALUATED}
+    chosen = {"train": seen} | everything
+    labels = {split: np.asarray(plain.labels[split])[rows] for split, rows in chosen.items()}
+    texts = {split: [plain.texts[split][row] for row in rows] for split, rows in chosen.items()}
+    simple = [majority(labels, metric).to_dict(), tfidf(texts, labels, metric).to_dict()]
+    probes = _probes(worker, plain, {"train": seen[:: -(-len(seen) // MOST_FEATURE_ROWS)]} | everything)
+    return Baselines(simple + probes.entries, probes.head, probes.compute_seconds)
+
+
+def _probes(worker: Worker, plain: PreparedData, chosen: dict[str, np.ndarray]) -> Baselines:
+    """Head only, on what the head is given; and a probe of the mean-pooled hidden states."""
+    metric = worker.task.metric
+    labels = {split: np.asarray(plain.labels[split])[rows] for split, rows in chosen.items()}
+    began = time.perf_counter()
+    features = {split: frozen_features(worker, split, rows) for split, rows in chosen.items()}
+    compute_seconds = time.perf_counter() - began
+    head = linear_probe({split: part.head_inputs for split, part in features.items()}, labels, metric)
+    pooled = linear_probe({split: part.mean_pooled for split, part in features.items()}, labels, metric)
+    note = head.score.note.replace("mean-pooled features", "inputs of the task head")
+    entries = [
+        head.score.to_dict() | {"name": "head only (frozen base)", "note": note},
+        pooled.score.to_dict() | {"name": "linear probe (mean-pooled)"},
+    ]
+    state = {name: torch.tensor(getattr(head, name), dtype=torch.float32) for name in ("weight", "bias")}
+    return Baselines(entries, state if linear_head(worker) is not None else {}, compute_seconds)
 
 
 def seen_rows(worker: Worker) -> np.ndarray:
@@ -42,8 +80,7 @@ def seen_rows(worker: Worker) -> np.ndarray:
 
 def _untuned(worker: Worker) -> dict[str, Any]:
     def measured(split: str) -> Evaluation:
-        batches = worker.evaluation(split)
-        return evaluate(worker.base, batches, autocast=worker.autocast, device=worker.device)
+        return evaluate(worker.base, worker.evaluation(split), autocast=worker.autocast, device=worker.device)
 
     validation, test = (metric_value(worker.task.metric, measured(split)) for split in EVALUATED)
     return {

@@ -20,10 +20,13 @@ from autopeft.domain.tasks import TaskSpec
 from autopeft.errors import ModelError, UsageError
 from autopeft.modeling.architecture import architecture_of
 from autopeft.modeling.build import load_base
+from autopeft.modeling.config import first_line
 from autopeft.modeling.source import read_model, require_weights
 from autopeft.training.worker import Worker
 
 DEMO = "demo"
+# Not even a byte-level tokenizer has as few; an empty T5 one keeps a lone word boundary.
+_LEAST_VOCABULARY = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +70,16 @@ def load_tokenizer(folder: Path) -> Any:
     Raises:
         ModelError: there is none.
     """
+    hint = "put the base model's tokenizer.json beside the weights"
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(
-            f"no tokenizer can be loaded from {folder}: {reason}",
-            hint="put tokenizer.json beside the weights",
-        ) from error
+        raise ModelError(f"no tokenizer can be loaded from {folder}: {first_line(error)}", hint=hint) from error
+    # Without any file, some classes come up empty and turn every word into the unknown token.
+    words = set(tokenizer.get_vocab()) - set(tokenizer.get_added_vocab()) - set(tokenizer.all_special_tokens)
+    if len(words) < _LEAST_VOCABULARY:
+        raise ModelError(f"{folder} has no tokenizer: its vocabulary is empty", hint=hint)
+    return tokenizer
 
 
 def load_data(request: SearchRequest, subject: Subject, source: Any, cache_dir: Path) -> LoadedData:

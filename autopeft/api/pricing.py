@@ -18,6 +18,7 @@ from autopeft.memory.estimate import TracingEstimator
 from autopeft.recommend.fit import require_candidates
 from autopeft.recommend.options import DEVICE_CONTEXT_BYTES, Options
 from autopeft.search.sampler import Proposal
+from autopeft.training.slice import MEASURED_STEP
 from autopeft.training.worker import Worker
 
 
@@ -84,9 +85,9 @@ class Pricing:
         return estimate.reserved_bytes + DEVICE_CONTEXT_BYTES <= self._budget_bytes
 
     def known_peak_bytes(self, method: str, hyperparameters: Mapping[str, Value]) -> int | None:
-        """The predicted peak of the batch that a trial's first step was measured on; None where unknown."""
+        """The predicted peak of the batch that a trial was measured on; None where unknown."""
         try:
-            return self._estimate(self._twin, method, hyperparameters, self._first_batch).peak_bytes
+            return self._estimate(self._twin, method, hyperparameters, self._measured_batch).peak_bytes
         except InputError:
             return None
 
@@ -105,9 +106,9 @@ class Pricing:
         return TracingEstimator(self._catalog, device=device, padded=True)
 
     @cached_property
-    def _first_batch(self) -> StepShape:
-        """The shape of the batch that every trial of the search trains on first."""
-        rows = self._worker.training_order(self._worker.plan.seeds[0]).batch_at(0)
+    def _measured_batch(self) -> StepShape:
+        """The shape of the batch on which every trial of the search is measured."""
+        rows = self._worker.training_order(self._worker.plan.seeds[0]).batch_at(MEASURED_STEP)
         batch = self._worker.data.batch("train", rows)
         encoder_decoder = self._subject.architecture.kind == "encoder-decoder"
         return replace(

@@ -27,6 +27,8 @@ from autopeft.search.ledger import Ledger
 from autopeft.search.result import Frame, build_result
 from autopeft.search.run_directory import RunDirectory, read_json, write_atomically, write_json
 from autopeft.search.search_stage import search_stage
+from autopeft.training.checkpoint import load_tensors, prune_checkpoints, save_tensors
+from autopeft.training.head_start import with_head_start
 from autopeft.training.worker import Worker
 
 
@@ -76,6 +78,8 @@ def _search(context: SearchContext) -> None:
     confirm_stage(context, records, entries)
     if not context.stop.requested:
         finish(context, entries)
+        for folder in context.run.all_folders():
+            prune_checkpoints(folder.checkpoint, None)
 
 
 def _final(run: RunDirectory) -> dict[str, Any] | None:
@@ -115,8 +119,7 @@ def _prepare(run: RunDirectory, request: SearchRequest, source: Any, ledger: Led
                 "fingerprint": loaded.encoded.fingerprint,
             },
         )
-    worker = worker.with_plan(plan)
-    baselines = _baselines(run, worker, loaded, ledger)
+    baselines, worker = _baselines(run, worker.with_plan(plan), loaded, ledger)
     return _Prepared(subject, loaded, worker, choice, pricing, baselines)
 
 
@@ -139,15 +142,20 @@ def _plan(
     return plan, cap_starts(choice, request, plan, remaining)
 
 
-def _baselines(run: RunDirectory, worker: Worker, loaded: LoadedData, ledger: Ledger) -> list[dict[str, Any]]:
-    path = run.path / "baselines.json"
+def _baselines(
+    run: RunDirectory, worker: Worker, loaded: LoadedData, ledger: Ledger
+) -> tuple[list[dict[str, Any]], Worker]:
+    """The baselines, and the worker whose runs start from the head-only baseline's head where that applies."""
+    path, head_path = run.path / "baselines.json", run.path / "head_start.safetensors"
     if not path.exists():
-        before = ledger.spent_seconds
         with ledger.spend("baselines"):
-            write_json(path, {"baselines": measure_baselines(worker, loaded.plain)})
-        ledger.book("baselines", 0.0, compute_seconds=ledger.spent_seconds - before)
-    found: list[dict[str, Any]] = read_json(path)["baselines"]
-    return found
+            measured = measure_baselines(worker, loaded.plain)
+            if measured.head:
+                save_tensors(measured.head, head_path)
+            write_json(path, {"baselines": measured.entries})
+        ledger.book("baselines", 0.0, compute_seconds=measured.compute_seconds)
+    entries: list[dict[str, Any]] = read_json(path)["baselines"]
+    return entries, with_head_start(worker, load_tensors(head_path)) if head_path.exists() else worker
 
 
 def _context(

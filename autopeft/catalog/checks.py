@@ -45,9 +45,7 @@ def check_references(files: CatalogFiles) -> list[Problem]:
         *_twice("method name", (named for entry in files.methods for named in _names(*entry))),
         *_twice("task name", (named for entry in files.tasks for named in _names(*entry))),
         *_twice("model_type", _model_types(files)),
-        *_twice(
-            "model", ((name, file, ("models", name)) for file, entry in files.models for name in entry.models)
-        ),
+        *_twice("model", ((name, file, ("models", name)) for file, entry in files.models for name in entry.models)),
         *_twice("rule", ((rule.id, file, ("rules", index, "id")) for file, index, rule in _rules(files))),
         *_unknown_tasks(files),
         *_unserved_roles(files),
@@ -93,9 +91,7 @@ def _unserved_roles(files: CatalogFiles) -> Iterable[Problem]:
     for file, method in files.methods:
         for field, roles in method.targets.items():
             for _, architecture in files.architectures:
-                if _meant_for(method, architecture) and not any(
-                    architecture.roles.get(role) for role in roles
-                ):
+                if _meant_for(method, architecture) and not any(architecture.roles.get(role) for role in roles):
                     yield file.problem(("targets", field), f"names no module of {architecture.id}")
 
 

@@ -44,6 +44,4 @@ TRAINING_KNOBS = frozenset({"learning_rate", "weight_decay"})
 REQUIREMENTS = frozenset({"has_biases"})
 
 # peft's `TaskType` names.
-PEFT_TASK_TYPES = frozenset(
-    {"SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION"}
-)
+PEFT_TASK_TYPES = frozenset({"SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION"})

@@ -1,5 +1,6 @@
 """A command group that imports a command only when it is asked for, and reports errors in one place."""
 
+import difflib
 import os
 import sys
 import traceback
@@ -13,6 +14,18 @@ from autopeft.errors import AutopeftError
 
 _BUG = 1
 _INTERRUPTED = 130
+
+
+class UnknownCommandError(click.UsageError):
+    """No command has that name.
+
+    Attributes:
+        nearest: the command that comes nearest, or None.
+    """
+
+    def __init__(self, name: str, ctx: click.Context, known: Sequence[str]) -> None:
+        super().__init__(f"there is no command {name!r}", ctx)
+        self.nearest = next(iter(difflib.get_close_matches(name, known, n=1)), None)
 
 
 class LazyGroup(click.Group):
@@ -38,6 +51,19 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that `args` begin with.
+
+        Raises:
+            UnknownCommandError: there is none of that name.
+        """
+        name = args[0]
+        if name not in self.places and not name.startswith("-") and not ctx.resilient_parsing:
+            raise UnknownCommandError(name, ctx, list(self.places))
+        return super().resolve_command(ctx, args)
+
     def main(self, args: Sequence[str] | None = None, *_: Any, **settings: Any) -> Any:
         """Run, say what went wrong in one line and a hint, and exit with the status that belongs to it."""
         given = list(sys.argv[1:] if args is None else args)
@@ -62,8 +88,11 @@ def report(error: BaseException, debug: bool) -> int:
     match error:
         case SystemExit():
             return error.code if isinstance(error.code, int) else int(error.code is not None)
-        case click.ClickException():
+        case click.exceptions.NoArgsIsHelpError():
             error.show()
+            return error.exit_code
+        case click.ClickException():
+            _say(_one_line(error), _usage_hint(error))
             return error.exit_code
         case click.Abort() | KeyboardInterrupt():
             click.echo("interrupted", err=True)
@@ -74,11 +103,30 @@ def report(error: BaseException, debug: bool) -> int:
             return 0
         case AutopeftError():
             kind = "interrupted" if error.exit_code == _INTERRUPTED else "error"
-            click.echo(f"{kind}: {error.message}", err=True)
-            if error.hint:
-                click.echo(f"hint: {error.hint}", err=True)
+            _say(error.message, error.hint, kind=kind)
             return error.exit_code
-    click.echo(f"error: {type(error).__name__}: {str(error).strip() or 'no message'}", err=True)
-    if not debug:
-        click.echo("hint: this is a bug in autopeft; run again with --debug and report what it prints", err=True)
+    bug = "this is a bug in autopeft; run again with --debug and report what it prints"
+    _say(f"{type(error).__name__}: {str(error).strip() or 'no message'}", None if debug else bug)
     return _BUG
+
+
+def _say(message: str, hint: str | None, *, kind: str = "error") -> None:
+    click.echo(f"{kind}: {message}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+
+
+def _one_line(error: click.ClickException) -> str:
+    """Click's message in the house's form: one line, no capital, no full stop, the nearest name left to the hint."""
+    text = error.message if isinstance(error, click.NoSuchOption) else error.format_message()
+    text = " ".join(text.split()).rstrip(".")
+    return text[:1].lower() + text[1:]
+
+
+def _usage_hint(error: click.ClickException) -> str | None:
+    if isinstance(error, UnknownCommandError) and error.nearest:
+        return f"did you mean {error.nearest}?"
+    if isinstance(error, click.NoSuchOption) and error.possibilities:
+        return f"did you mean {' or '.join(sorted(error.possibilities))}?"
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"`{context.command_path} --help` shows how it is used" if context else None

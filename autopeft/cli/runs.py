@@ -38,9 +38,7 @@ def status(run: Path, output_format: str) -> None:
 
 @click.command(epilog=REPORT_EPILOG)
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--output", type=click.Path(path_type=Path), help="Where to write it; by default the run directory."
-)
+@click.option("--output", type=click.Path(path_type=Path), help="Where to write it; by default the run directory.")
 def report(run: Path, output: Path | None) -> None:
     """Render a run's report again from its result.json."""
     from autopeft.api.status import render_report

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from autopeft.cli.options import split_names
+from autopeft.errors import UsageError
 
 EPILOG = """\b
 Examples:
@@ -49,19 +50,13 @@ _COLUMNS = ("text", "text_pair", "label", "source", "target")
 )
 @click.option("--methods", metavar="A,B", help="Search over these only; see `autopeft methods`.")
 @click.option("--output", type=click.Path(path_type=Path), help="The run directory; by default runs/<time>.")
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random."
-)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random.")
 @click.option("--text-column", "text", metavar="NAME", help="Column with the text.")
-@click.option(
-    "--text-pair-column", "text_pair", metavar="NAME", help="Column with the second text of a pair."
-)
+@click.option("--text-pair-column", "text_pair", metavar="NAME", help="Column with the second text of a pair.")
 @click.option("--label-column", "label", metavar="NAME", help="Column with the label.")
 @click.option("--source-column", "source", metavar="NAME", help="Column with the input of text-to-text.")
 @click.option("--target-column", "target", metavar="NAME", help="Column with the output of text-to-text.")
-@click.option(
-    "--batch-size", type=click.IntRange(min=1), help="Rows in an optimizer step; else the task's default."
-)
+@click.option("--batch-size", type=click.IntRange(min=1), help="Rows in an optimizer step; else the task's default.")
 @click.option("--max-length", type=click.IntRange(min=4), help="Tokens in a row; else from the data.")
 @click.option(
     "--full-steps",
@@ -69,9 +64,7 @@ _COLUMNS = ("text", "text_pair", "label", "source", "target")
     help="Steps of a full-length run; else three epochs, or what the budget allows.",
 )
 @click.option("--max-train-rows", type=click.IntRange(min=2), help="Cap on training rows.")
-@click.option(
-    "--max-evaluation-rows", type=click.IntRange(min=2), help="Cap on validation and on test rows each."
-)
+@click.option("--max-evaluation-rows", type=click.IntRange(min=2), help="Cap on validation and on test rows each.")
 @click.option(
     "--top",
     type=click.IntRange(min=1),
@@ -106,9 +99,10 @@ def search(
     beside plain LoRA, measures the winner once on a test split, and writes adapter and report to a run directory.
     """
     if demo and (model or dataset):
-        raise click.UsageError("--demo brings its own model and data: leave --model and --dataset out")
+        raise UsageError("--demo brings its own model and data", hint="leave --demo out, or --model and --dataset")
     if not demo and not (model and dataset):
-        raise click.UsageError("name a --model and a --dataset, or try --demo")
+        missing = "--dataset" if model else "--model" if dataset else "--model and --dataset"
+        raise UsageError(f"search needs {missing}", hint="name a model and a data set, or try `autopeft search --demo`")
     from autopeft.cli.search_run import run_search
 
     columns = {role: asked.pop(role) for role in _COLUMNS}

@@ -12,7 +12,7 @@ from autopeft.data.metrics import score
 Classes = Mapping[str, Sequence[int] | npt.NDArray[np.int64]]
 
 PROBE_C = (0.1, 1.0, 10.0)
-_ITERATIONS = 3000
+_ITERATIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,22 @@ def tfidf(texts: Mapping[str, Sequence[str]], labels: Classes, metric: str) -> B
     return _scored(name, labels, guesses, metric, f"{len(vectorizer.vocabulary_)} words, C = 1")
 
 
-def linear_probe(features: Mapping[str, npt.NDArray[np.floating[Any]]], labels: Classes, metric: str) -> BaselineScore:
+@dataclass(frozen=True, slots=True)
+class LinearProbe:
+    """A fitted probe.
+
+    Attributes:
+        score: how it does.
+        weight: one row a class, on the features as they were given; (classes, width).
+        bias: (classes,).
+    """
+
+    score: BaselineScore
+    weight: npt.NDArray[np.float64]
+    bias: npt.NDArray[np.float64]
+
+
+def linear_probe(features: Mapping[str, npt.NDArray[np.floating[Any]]], labels: Classes, metric: str) -> LinearProbe:
     """Logistic regression on frozen features, standardised; C is chosen on validation.
 
     Args:
@@ -87,8 +102,17 @@ def linear_probe(features: Mapping[str, npt.NDArray[np.floating[Any]]], labels: 
     assert best is not None  # PROBE_C is not empty
     guesses = {split: best[2].predict(matrix) for split, matrix in scaled.items()}
     width = len(mean)
-    note = f"{width} frozen mean-pooled features, C = {best[1]:g} / {width}, chosen on validation"
-    return _scored("linear probe", labels, guesses, metric, note)
+    note = f"logistic regression on {width} frozen mean-pooled features, C = {best[1]:g} / {width} chosen on validation"
+    weight, bias = _unscaled(best[2], mean, spread)
+    return LinearProbe(_scored("linear probe", labels, guesses, metric, note), weight, bias)
+
+
+def _unscaled(model: Any, mean: Any, spread: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The model on the features before they were standardised, with one row for each of two classes too."""
+    weight, bias = model.coef_ / spread, model.intercept_ - (model.coef_ / spread) @ mean
+    if len(weight) == 1:
+        weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    return weight, bias
 
 
 def _logistic(features: Any, labels: Sequence[int] | npt.NDArray[np.int64], c: float) -> Any:

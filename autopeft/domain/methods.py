@@ -83,9 +83,7 @@ class MethodSpec:
         knobs = {knob.name: knob for knob in self.knobs}
         unknown = sorted(set(given) - set(knobs))
         if unknown:
-            raise UsageError(
-                f"{self.id} has no knob {unknown[0]!r}", hint=f"it has {', '.join(knobs) or 'none'}"
-            )
+            raise UsageError(f"{self.id} has no knob {unknown[0]!r}", hint=f"it has {', '.join(knobs) or 'none'}")
         return self.start(base_parameters) | {name: knobs[name].check(value) for name, value in given.items()}
 
     def can(self, capability: str) -> bool | None:

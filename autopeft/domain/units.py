@@ -17,9 +17,7 @@ _BINARY = {
     "gib": 2**30,
     "tib": 2**40,
 }
-_DURATION = re.compile(
-    r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?"
-)
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 _SECONDS = (86_400, 3_600, 60, 1)
 
 
@@ -32,9 +30,7 @@ def parse_size_bytes(text: str) -> int:
     match = _SIZE.fullmatch(text)
     scale = (_DECIMAL | _BINARY).get(match.group(2).lower()) if match else None
     if match is None or scale is None:
-        raise UsageError(
-            f"{text!r} is not a size", hint="write it like 24GB (10^9 bytes), 24GiB or 24g (2^30)"
-        )
+        raise UsageError(f"{text!r} is not a size", hint="write it like 24GB (10^9 bytes), 24GiB or 24g (2^30)")
     size_bytes = round(float(match.group(1)) * scale)
     if size_bytes <= 0:
         raise UsageError(

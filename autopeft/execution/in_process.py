@@ -22,7 +22,7 @@ class InProcessExecutor:
 
     Args:
         worker: the loaded base and the data.
-        measure: whether a trial's first step runs under the memory tracker.
+        measure: whether a trial's second step runs under the memory tracker.
     """
 
     def __init__(self, worker: Worker, *, measure: bool = True) -> None:

@@ -69,7 +69,8 @@ def training_step(
     losses = []
     for batch in micro_batches:
         device_type = next(iter(batch.values())).device.type
-        with autocast_on(device_type, autocast):
+        # A caller's no_grad, in a notebook say, is no reason to fail.
+        with torch.enable_grad(), autocast_on(device_type, autocast):
             loss = model(**batch).loss / len(micro_batches)
         backward(loss)
         losses.append(loss.detach())

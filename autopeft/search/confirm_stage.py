@@ -1,6 +1,6 @@
 """The confirm stage: the best configurations and the control, trained to full length on several seeds."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,7 +111,7 @@ def _confirm(context: SearchContext, records: list[TrialRecord], entry: Entry, s
         cost = slice_seconds(
             entry.proposal.method, record.steps_done, context.plan.full_steps, rows, records, context.plan
         )
-        if cost > context.remaining_seconds - finish_seconds(context) or context.stop.requested:
+        if cost > context.remaining_seconds - finish_seconds(context, records) or context.stop.requested:
             return False
         if not _slice(context, records, entry, folder, record, to_step):
             return False
@@ -135,7 +135,7 @@ def _slice(
                 folder.path,
                 from_step=record.steps_done,
                 to_step=to_step,
-                should_stop=lambda: context.remaining_seconds < finish_seconds(context),
+                should_stop=lambda: context.remaining_seconds < finish_seconds(context, records),
             )
         except SliceAbandoned:
             return False
@@ -144,11 +144,11 @@ def _slice(
     return result.error is None
 
 
-def finish_seconds(context: SearchContext) -> float:
+def finish_seconds(context: SearchContext, records: Sequence[TrialRecord] = ()) -> float:
     """What the test split, the adapter and the report will take."""
     if context.request.budget_seconds is None:
         return 0.0
-    test = evaluation_seconds(context.test_rows, context.plan) * FLOAT32_FACTOR * TESTED_ENTRIES
+    test = evaluation_seconds(context.test_rows, context.plan, records) * FLOAT32_FACTOR * TESTED_ENTRIES
     return test * SAFETY + REPORT_SECONDS
 
 
@@ -164,8 +164,8 @@ def confirm_seconds(context: SearchContext, records: list[TrialRecord]) -> float
     full, rows = context.plan.full_steps, context.validation_rows
     missing = max(0, context.request.top - len(ranking(records))) * len(context.plan.seeds)
     costs = [slice_seconds(m, done, full, rows, records, context.plan) for m, done in runs if done < full]
-    costs += [slice_seconds("", 0, full, rows, [], context.plan)] * missing
-    return sum(costs) * SAFETY + finish_seconds(context)
+    costs += [slice_seconds("", 0, full, rows, records, context.plan)] * missing
+    return sum(costs) * SAFETY + finish_seconds(context, records)
 
 
 def _done(records: list[TrialRecord], entry: Entry) -> int:

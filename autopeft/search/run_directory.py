@@ -156,6 +156,11 @@ class RunDirectory:
         """The search trials whose spec was written, by number."""
         return [TrialFolder(path.parent) for path in sorted(self.path.glob("trials/*/spec.json"))]
 
+    def all_folders(self) -> list[TrialFolder]:
+        """Those of the search trials and of the confirm stage."""
+        specs = [*self.path.glob("trials/*/spec.json"), *self.path.glob("confirm/*/spec.json")]
+        return [TrialFolder(path.parent) for path in sorted(specs)]
+
     def is_locked(self) -> bool:
         """Whether a process is working on the run."""
         try:

@@ -1,6 +1,7 @@
 """A trial's state on disk: trainable tensors and optimizer moments in one safetensors file a step."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -25,21 +26,39 @@ def save_checkpoint(folder: Path, step: int, model: torch.nn.Module, optimizer: 
         RunError: the disk is full or not writable.
     """
     path = checkpoint_path(folder, step)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     tensors = {f"model.{name}": tensor for name, tensor in trainable_state(model).items()}
-    tensors |= _optimizer_tensors(model, optimizer)
+    save_tensors(tensors | _optimizer_tensors(model, optimizer), path)
+    return path
+
+
+def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Write tensors as one safetensors file, atomically; its folder is made where it is not there.
+
+    Raises:
+        RunError: the disk is full or not writable.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
         with open(temporary, "rb") as stream:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except (OSError, SafetensorError) as error:
         temporary.unlink(missing_ok=True)
-        raise RunError(
-            f"cannot write the checkpoint {path}: {error}", hint="make room, then `autopeft resume`"
-        ) from error
-    return path
+        raise RunError(f"cannot write {path}: {error}", hint="make room, then `autopeft resume`") from error
+
+
+def load_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """What `save_tensors` wrote.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"cannot read {path}: {error}", hint="delete the trial's folder to train it again") from error
 
 
 def load_checkpoint(folder: Path, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
@@ -48,13 +67,7 @@ def load_checkpoint(folder: Path, step: int, model: torch.nn.Module, optimizer: 
     Raises:
         RunError: the file is missing or damaged, or belongs to another model.
     """
-    path = checkpoint_path(folder, step)
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise RunError(
-            f"cannot read the checkpoint {path}: {error}", hint="the trial starts again without it"
-        ) from error
+    tensors = load_tensors(checkpoint_path(folder, step))
     prefix = "model."
     load_trainable_state(model, {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
     for name, parameter in _trainable(model):

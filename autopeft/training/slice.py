@@ -22,6 +22,8 @@ from autopeft.training.worker import Worker
 
 MeasureStep = Callable[[Callable[[], object]], int]
 CURVE_POINTS_PER_SLICE = 8
+# The second step (from 0) is the first of the steady state: optimizer moments exist from its beginning.
+MEASURED_STEP = 1
 
 
 class SliceAbandoned(Exception):
@@ -53,7 +55,7 @@ def run_slice(
         from_step: 0 starts from scratch.
         to_step: at `plan.full_steps` the whole validation split is evaluated, else the rung's sample.
         should_stop: asked before each step.
-        measure_step: runs a step and gives the peak bytes of its tensors; used for a trial's first step.
+        measure_step: runs a step and gives the peak bytes of its tensors; used for a trial's second step.
 
     Returns:
         The result; what goes wrong inside the trial is in its `error`.
@@ -92,7 +94,7 @@ def _train(
     for step in range(from_step, to_step):
         if should_stop():
             raise SliceAbandoned(f"trial {spec.number} at step {step}")
-        steps.run(step, measure_step if step == 0 else None)
+        steps.run(step, measure_step if step == MEASURED_STEP else None)
     curve = steps.curve(max(1, (to_step - from_step) // CURVE_POINTS_PER_SLICE))
     train_seconds = time.perf_counter() - trained
     evaluated = time.perf_counter()

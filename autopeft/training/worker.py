@@ -32,6 +32,7 @@ class Worker:
         methods: by id.
         data: encoded.
         plan: what every slice shares.
+        draws_head: whether each seed draws its own head; else all start from the base's.
     """
 
     base: PreTrainedModel
@@ -40,6 +41,7 @@ class Worker:
     methods: Mapping[str, MethodSpec]
     data: TaskData
     plan: TrainingPlan
+    draws_head: bool = True
 
     @property
     def device(self) -> torch.device:
@@ -67,7 +69,11 @@ class Worker:
     def build(self, spec: TrialSpec) -> torch.nn.Module:
         """The model of a trial at its start, in training mode."""
         method = self.methods[spec.method]
-        model = wrap(self.base, method, spec.hyperparameters, self.task, self.architecture, head_seed=spec.seed)
+        head_seed = spec.seed if self.draws_head else None
+        with torch.random.fork_rng(devices=[]):
+            # Without a head seed the adapter's initial values come from the global generator.
+            torch.manual_seed(derived_seed(spec.seed, "initialisation"))
+            model = wrap(self.base, method, spec.hyperparameters, self.task, self.architecture, head_seed=head_seed)
         return model.train()
 
     def training_order(self, seed: int) -> TrainingOrder:

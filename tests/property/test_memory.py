@@ -48,7 +48,7 @@ def _rank_knob() -> str:
 @settings(max_examples=8, deadline=None)
 @given(
     layers=st.integers(1, 8),
-    rank=st.sampled_from([1, 4, 16]),
+    rank=st.sampled_from([1, 2, 4]),
     batch=st.integers(1, 4),
     length=st.integers(4, 64),
     grow=st.sampled_from(["layers", "rank", "batch", "length"]),

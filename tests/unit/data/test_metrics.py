@@ -86,7 +86,19 @@ def test_the_linear_probe_separates_what_is_separable_and_chooses_c_on_validatio
     features = {split: centres[y] + generator.normal(size=(len(y), 16)) for split, y in labels.items()}
     features = {split: matrix.astype(np.float32) * 100 + 7 for split, matrix in features.items()}  # any scale will do
     found = linear_probe(features, labels, "accuracy")
-    assert found.test_metric is not None
-    assert found.test_metric > 0.9
+    assert found.score.test_metric is not None
+    assert found.score.test_metric > 0.9
+    guesses = (features["test"] @ found.weight.T + found.bias).argmax(axis=1)
+    assert (guesses == labels["test"]).mean() == found.score.test_metric
     shuffled = labels | {"test": np.roll(labels["test"], 1)}
-    assert linear_probe(features, shuffled, "accuracy").note == found.note
+    assert linear_probe(features, shuffled, "accuracy").score.note == found.score.note
+
+
+def test_a_probe_of_two_classes_gives_a_row_for_each() -> None:
+    generator = np.random.default_rng(1)
+    labels = {split: np.arange(40) % 2 for split in ("train", "validation", "test")}
+    features = {split: y[:, None] * 2.0 + generator.normal(size=(40, 3)) for split, y in labels.items()}
+    found = linear_probe(features, labels, "accuracy")
+    assert found.weight.shape == (2, 3)
+    guesses = (features["test"] @ found.weight.T + found.bias).argmax(axis=1)
+    assert (guesses == labels["test"]).mean() == found.score.test_metric

@@ -1,4 +1,4 @@
-"""Writes the pages of the documentation that come from the catalogue.
+"""Writes the pages of the documentation that come from the catalogue and the command line.
 
 python docs/generate.py           write them
 python docs/generate.py --check   exit with 1 and name the pages that are out of date
@@ -6,10 +6,14 @@ python docs/generate.py --check   exit with 1 and name the pages that are out of
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+import click
+
 from autopeft.catalog import Catalog, load_catalog
+from autopeft.cli.main import cli
 from autopeft.domain.knobs import Knob
 from autopeft.domain.methods import MethodSpec, Source
 from autopeft.domain.rules import Rule
@@ -17,6 +21,8 @@ from autopeft.domain.units import format_count
 
 DOCS = Path(__file__).parent
 NOTICE = "<!-- Generated from search_spaces/ by docs/generate.py; edit the YAML, then run `make docs`. -->"
+COMMANDS_NOTICE = "<!-- Generated from the commands' own help by docs/generate.py; run `make docs`. -->"
+HELP_COLUMNS = 100
 ANSWERS = {True: "yes", False: "no", None: "unknown"}
 
 
@@ -58,9 +64,33 @@ def rules_page(catalog: Catalog) -> str | None:
     return _page(parts)
 
 
+def cli_page(_catalog: Catalog) -> str | None:
+    """docs/cli.md: what every command's --help prints, and its examples."""
+    with click.Context(cli, info_name="autopeft", terminal_width=HELP_COLUMNS, **cli.context_settings) as group:
+        named = [(name, cli.get_command(group, name)) for name in cli.list_commands(group)]
+        parts = [
+            "# Commands",
+            "What `--help` prints. Whatever is wrong with the input is told in one `error:` line with a `hint:`"
+            " on what to do about it.",
+            *_help(cli, group),
+        ]
+        for name, command in named:
+            if command is not None:
+                with click.Context(command, info_name=name, parent=group) as context:
+                    parts += [f"## autopeft {name}", *_help(command, context)]
+    return _page(parts, COMMANDS_NOTICE)
+
+
+def _help(command: click.Command, context: click.Context) -> list[str]:
+    """The help text and the examples under it, each as a block."""
+    text, _, examples = command.get_help(context).partition("Examples:\n")
+    return [f"```text\n{text.rstrip()}\n```", f"```sh\n{textwrap.dedent(examples).strip()}\n```"]
+
+
 GENERATORS: Mapping[str, Callable[[Catalog], str | None]] = {
     "methods.md": methods_page,
     "rules.md": rules_page,
+    "cli.md": cli_page,
 }
 
 
@@ -68,8 +98,7 @@ def _method_section(method: MethodSpec) -> list[str]:
     role = ", a control" if method.role == "control" else ""
     needs = "".join(f" Needs a model that {name.replace('_', ' ')}." for name in method.requires)
     facts = [
-        (name.replace("_", " "), ANSWERS[fact.value], fact.provenance)
-        for name, fact in method.capabilities.items()
+        (name.replace("_", " "), ANSWERS[fact.value], fact.provenance) for name, fact in method.capabilities.items()
     ]
     return [
         f"## {method.id}",
@@ -119,16 +148,14 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
 
 
-def _page(parts: Iterable[str]) -> str:
-    return "\n\n".join([NOTICE, *parts]) + "\n"
+def _page(parts: Iterable[str], notice: str = NOTICE) -> str:
+    return "\n\n".join([notice, *parts]) + "\n"
 
 
 def main(arguments: Sequence[str] | None = None, folder: Path = DOCS) -> int:
     """Write or check the pages in `folder`; the exit status."""
-    parser = argparse.ArgumentParser(description="Write the pages that come from the catalogue.")
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit with 1 if a page is out of date"
-    )
+    parser = argparse.ArgumentParser(description="Write the pages that are generated.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a page is out of date")
     check = parser.parse_args(arguments).check
     catalog, stale = load_catalog(), 0
     for name, generate in GENERATORS.items():

@@ -6,18 +6,17 @@ from typing import Any
 
 from autopeft.api.preparation import read_subject
 from autopeft.catalog.load import load_catalog
+from autopeft.catalog.vocabulary import OWN_TUNERS
 from autopeft.domain.methods import MethodSpec
-from autopeft.domain.plan import SearchRequest
 from autopeft.domain.tasks import TaskSpec
 from autopeft.modeling.adapter_files import load_adapter
-from autopeft.search.run_directory import read_json
+from autopeft.search.run_directory import RunDirectory, read_json
 
 _AUTO_CLASSES = {
     "sequence-classification": "AutoModelForSequenceClassification",
     "causal-lm": "AutoModelForCausalLM",
     "seq2seq-lm": "AutoModelForSeq2SeqLM",
 }
-_OWN_BUILDERS = ("HOULSBY", "BITFIT")
 
 
 def load_best(run: Path, device: str) -> Any:
@@ -27,7 +26,7 @@ def load_best(run: Path, device: str) -> Any:
         InputError: the run is not finished.
         ModelError: the base model is not where it was.
     """
-    request = SearchRequest.from_dict(read_json(run / "plan.json")["request"])
+    request = RunDirectory(run).request()
     result = read_json(run / "result.json")
     subject = read_subject(request, load_catalog())
     labels = result["data"]["labels"]
@@ -45,7 +44,7 @@ def load_lines(
             f"from transformers import {auto_class}",
             f"model = {auto_class}.from_pretrained({adapter!r})",
         ]
-    own = ["import autopeft.tuners  # registers the method with peft"] if method.builder in _OWN_BUILDERS else []
+    own = ["import autopeft.tuners  # registers the method with peft"] if method.builder in OWN_TUNERS else []
     return [
         "from peft import PeftModel",
         f"from transformers import {auto_class}",

@@ -11,6 +11,7 @@ from autopeft.data.task_data import TaskData
 from autopeft.domain.plan import SearchRequest, TrainingPlan
 from autopeft.domain.recommendation import Recommendation
 from autopeft.domain.trials import TrialSpec
+from autopeft.domain.units import format_duration
 from autopeft.errors import UsageError
 from autopeft.search.confirm_stage import SAFETY, TESTED_ENTRIES
 from autopeft.search.context import REPORT_SECONDS
@@ -121,9 +122,22 @@ def _with_length(plan: TrainingPlan, full_steps: int) -> TrainingPlan:
 
 
 def fit_to_budget(
-    request: SearchRequest, plan: TrainingPlan, worker: Worker, control: Proposal, note: Callable[[str], None]
+    request: SearchRequest,
+    plan: TrainingPlan,
+    worker: Worker,
+    control: Proposal,
+    spent_seconds: float,
+    note: Callable[[str], None],
 ) -> TrainingPlan:
     """Time one step and, unless the user fixed it, shorten the full length until the confirm stage fits.
+
+    Args:
+        request: with the budget.
+        plan: by the data alone.
+        worker: that will run the slices.
+        control: the configuration whose step is timed.
+        spent_seconds: of the budget, so far.
+        note: is told what was measured and decided.
 
     Raises:
         UsageError: the budget does not even pay for the shortest run.
@@ -136,7 +150,7 @@ def fit_to_budget(
         return timed
     affordable = affordable_steps(request, measured, worker.data.rows)
     if affordable < LEAST_RUNG_STEPS:
-        _require_a_trial(request, timed, worker.data.rows)
+        _require_a_trial(request, timed, worker.data.rows, spent_seconds)
         note("this machine is too slow for the budget: not every confirming run will be trained to full length")
     full = min(plan.full_steps, max(affordable, LEAST_RUNG_STEPS))
     note(
@@ -146,7 +160,7 @@ def fit_to_budget(
     return _with_length(timed, full)
 
 
-def _require_a_trial(request: SearchRequest, plan: TrainingPlan, rows: dict[str, int]) -> None:
+def _require_a_trial(request: SearchRequest, plan: TrainingPlan, rows: dict[str, int], spent_seconds: float) -> None:
     """See that the budget pays for one shortest run, its evaluations and the report.
 
     Raises:
@@ -158,8 +172,8 @@ def _require_a_trial(request: SearchRequest, plan: TrainingPlan, rows: dict[str,
     budget = request.budget_seconds or 0.0
     if budget < needed:
         raise UsageError(
-            f"a budget of {budget:.0f} s is too short: one step takes {plan.step_seconds or 0:.2f} s here",
-            hint=f"give at least {needed + 1:.0f} s and the start-up, or cap --max-evaluation-rows",
+            f"a budget of {format_duration(budget)} does not pay for one short trial, its test and the report",
+            hint=f"give at least {format_duration(max(10.0, spent_seconds + needed))}, or cap --max-evaluation-rows",
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, PreTrainedModel
 
-from autopeft.api.request import DEFAULT_TASKS, longest_sequence
+from autopeft.api.request import choose_task, longest_sequence
 from autopeft.catalog.contents import Catalog
 from autopeft.data.demo import demo_dataset, demo_model_path
 from autopeft.data.load import LoadedData, load_task_data
@@ -17,7 +17,7 @@ from autopeft.data.task_data import TaskData
 from autopeft.domain.models import ArchitectureSpec, ModelSpec
 from autopeft.domain.plan import SearchRequest, TrainingPlan
 from autopeft.domain.tasks import TaskSpec
-from autopeft.errors import ModelError, UsageError
+from autopeft.errors import ModelError
 from autopeft.modeling.architecture import architecture_of
 from autopeft.modeling.build import load_base
 from autopeft.modeling.config import first_line
@@ -54,12 +54,7 @@ def read_subject(request: SearchRequest, catalog: Catalog) -> Subject:
     name = str(demo_model_path()) if request.model == DEMO else request.model
     model = read_model(name, catalog)
     architecture = architecture_of(model.config, catalog)
-    task = catalog.task(request.task or DEFAULT_TASKS[architecture.kind])
-    if architecture.kind not in task.architectures:
-        raise UsageError(
-            f"{task.id} does not run on {request.model}, which is of the kind {architecture.kind}",
-            hint=f"it needs {' or '.join(task.architectures)}; see `autopeft tasks`",
-        )
+    task = choose_task(catalog, request.task or None, architecture, request.model)
     folder = require_weights(model)
     return Subject(ModelSpec(model.name, model.config, folder, model.source), architecture, task)
 

@@ -71,7 +71,7 @@ class Pricing:
             trials=request.trials or 20,
         )
         answer = rank_methods(asked, choose_methods(self._catalog, names, None), options, self._estimator)
-        require_candidates(answer)
+        require_candidates(answer, may_recompute=False)
         return answer
 
     def fits(self, proposal: Proposal) -> bool:

@@ -74,15 +74,26 @@ def read_request(catalog: Catalog, model: str, task: str | None, step: StepOptio
 
     spec = read_model(model, catalog)
     architecture = architecture_of(spec.config, catalog)
-    chosen = catalog.task(task or DEFAULT_TASKS[architecture.kind])
-    if architecture.kind not in chosen.architectures:
-        suited = [one.id for one in catalog.tasks.values() if architecture.kind in one.architectures]
-        raise UsageError(
-            f"{chosen.id} does not run on {model}, which is an {architecture.kind}",
-            hint=f"use {' or '.join(suited)}",
-        )
+    chosen = choose_task(catalog, task, architecture, model)
     shape = step_shape(spec, architecture, chosen, step)
     return Request(catalog, spec, architecture, chosen, shape, count_base_parameters(catalog, spec, chosen, shape))
+
+
+def choose_task(catalog: Catalog, name: str | None, architecture: ArchitectureSpec, model: str) -> TaskSpec:
+    """The task of that name, or what suits the architecture.
+
+    Raises:
+        UsageError: an unknown task, or one that the model cannot do.
+    """
+    task = catalog.task(name or DEFAULT_TASKS[architecture.kind])
+    if architecture.kind not in task.architectures:
+        suited = [one.id for one in catalog.tasks.values() if architecture.kind in one.architectures]
+        article = "a" if architecture.kind == "decoder" else "an"
+        raise UsageError(
+            f"{task.id} does not run on {model}, which is {article} {architecture.kind}",
+            hint=f"use {' or '.join(suited)}",
+        )
+    return task
 
 
 def step_shape(model: ModelSpec, architecture: ArchitectureSpec, task: TaskSpec, step: StepOptions) -> StepShape:

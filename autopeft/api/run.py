@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from autopeft.errors import InputError
-from autopeft.search.run_directory import read_json
+from autopeft.search.run_directory import read_result
 
 
 class BestAdapter:
@@ -52,7 +52,7 @@ class SearchRun:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._result = read_json(self.path / "result.json")
+        self._result = read_result(self.path)
 
     @property
     def result(self) -> dict[str, Any]:

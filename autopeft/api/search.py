@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from autopeft.api.run import SearchRun
 from autopeft.domain.plan import SearchRequest
 from autopeft.domain.progress import Observer, Silent
 from autopeft.domain.units import parse_duration_seconds
-from autopeft.errors import InputError, UsageError
+from autopeft.errors import InputError, MissingDependencyError, NothingFitsError, UsageError
 from autopeft.search.context import Stop
 from autopeft.search.ledger import Ledger
 from autopeft.search.run_directory import RunDirectory, read_json, write_json
@@ -129,10 +130,9 @@ def resume(
     """
     started = time.monotonic()
     directory = RunDirectory(Path(run))
-    plain = read_json(directory.path / "plan.json")["request"]
+    request = directory.request()
     if budget is not None:
-        plain["budget_seconds"] = _budget_seconds(budget, None, demo=False)
-    request = SearchRequest.from_dict(plain)
+        request = replace(request, budget_seconds=_budget_seconds(budget, None, demo=False))
     source = _source(train, None, None) if train is not None else None
     if request.dataset == IN_MEMORY and source is None:
         raise InputError(
@@ -162,7 +162,13 @@ def _execute(
         ledger = Ledger(run.path / "ledger.json", clock=time.monotonic, started=started, timestamp=timestamp)
         with ledger.spend("startup"):
             from autopeft.api.stages import run_stages
-        run_stages(run, request, source, ledger, observer or Silent(), stop or Stop())
+        try:
+            run_stages(run, request, source, ledger, observer or Silent(), stop or Stop())
+        except (UsageError, NothingFitsError, InputError, MissingDependencyError):
+            # What was asked cannot be done: before the first trial there is nothing to resume.
+            if fresh and not run.trials():
+                run.forget()
+            raise
     return SearchRun(run.path)
 
 

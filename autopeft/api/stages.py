@@ -25,7 +25,7 @@ from autopeft.search.context import SearchContext, Stop
 from autopeft.search.finish import finish
 from autopeft.search.ledger import Ledger
 from autopeft.search.result import Frame, build_result
-from autopeft.search.run_directory import RunDirectory, read_json, write_atomically, write_json
+from autopeft.search.run_directory import RunDirectory, intact, read_json, write_atomically, write_json
 from autopeft.search.search_stage import search_stage
 from autopeft.training.checkpoint import load_tensors, prune_checkpoints, save_tensors
 from autopeft.training.head_start import with_head_start
@@ -107,7 +107,8 @@ def _prepare(run: RunDirectory, request: SearchRequest, source: Any, ledger: Led
         worker = load_worker(subject, loaded.encoded, catalog, plan, threads=request.threads)
         pricing = Pricing(subject, catalog, worker, request.gpu_mem_bytes)
     if "training" in saved:
-        plan, choice = TrainingPlan.from_dict(saved["training"]), Choice.from_dict(saved["choice"])
+        with intact(run.path / "plan.json"):
+            plan, choice = TrainingPlan.from_dict(saved["training"]), Choice.from_dict(saved["choice"])
     else:
         plan, choice = _plan(request, plan, worker, pricing, catalog, ledger, observer)
         write_json(
@@ -136,7 +137,8 @@ def _plan(
         choice = choose(request, pricing.recommendation(request), catalog)
     before = ledger.spent_seconds
     with ledger.spend("probe"):
-        plan = fit_to_budget(request, plan, worker, choice.control or choice.starts[0], observer.note)
+        timed = choice.control or choice.starts[0]
+        plan = fit_to_budget(request, plan, worker, timed, ledger.spent_seconds, observer.note)
     ledger.book("probe", 0.0, compute_seconds=ledger.spent_seconds - before)
     remaining = (request.budget_seconds or 0.0) - ledger.spent_seconds
     return plan, cap_starts(choice, request, plan, remaining)

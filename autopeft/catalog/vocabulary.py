@@ -1,5 +1,7 @@
 """The closed lists that the YAML files choose from; a contract test compares them with what is installed."""
 
+from pathlib import Path
+
 # peft's `PeftType` names, version 0.21.2.
 # fmt: off
 PEFT_BUILDERS = frozenset({
@@ -11,8 +13,11 @@ PEFT_BUILDERS = frozenset({
     "UNILORA", "VBLORA", "VERA", "WAVEFT", "XLORA",
 })
 # fmt: on
-# autopeft's own tuners, and the two controls that need none.
-OWN_BUILDERS = frozenset({"BITFIT", "FULL", "HEAD", "HOULSBY"})
+# autopeft's own tuners: one folder each, found by name since importing them would bring torch.
+_TUNERS = Path(__file__).parents[1] / "tuners"
+OWN_TUNERS = frozenset(path.parent.name.upper() for path in _TUNERS.glob("*/config.py"))
+# The two controls need no tuner.
+OWN_BUILDERS = OWN_TUNERS | {"FULL", "HEAD"}
 BUILDERS = PEFT_BUILDERS | OWN_BUILDERS
 
 # What a module does in a transformer block; an architecture names its modules for each.

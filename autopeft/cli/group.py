@@ -88,11 +88,8 @@ def report(error: BaseException, debug: bool) -> int:
     match error:
         case SystemExit():
             return error.code if isinstance(error.code, int) else int(error.code is not None)
-        case click.exceptions.NoArgsIsHelpError():
-            error.show()
-            return error.exit_code
         case click.ClickException():
-            _say(_one_line(error), _usage_hint(error))
+            _show_usage(error)
             return error.exit_code
         case click.Abort() | KeyboardInterrupt():
             click.echo("interrupted", err=True)
@@ -116,6 +113,13 @@ def _say(message: str, hint: str | None, *, kind: str = "error") -> None:
         click.echo(f"hint: {hint}", err=True)
 
 
+def _show_usage(error: click.ClickException) -> None:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+    else:
+        _say(_one_line(error), _usage_hint(error))
+
+
 def _one_line(error: click.ClickException) -> str:
     """Click's message in the house's form: one line, no capital, no full stop, the nearest name left to the hint."""
     text = error.message if isinstance(error, click.NoSuchOption) else error.format_message()
@@ -127,6 +131,6 @@ def _usage_hint(error: click.ClickException) -> str | None:
     if isinstance(error, UnknownCommandError) and error.nearest:
         return f"did you mean {error.nearest}?"
     if isinstance(error, click.NoSuchOption) and error.possibilities:
-        return f"did you mean {' or '.join(sorted(error.possibilities))}?"
+        return f"did you mean {error.possibilities[0]}?"
     context = error.ctx if isinstance(error, click.UsageError) else None
     return f"`{context.command_path} --help` shows how it is used" if context else None

@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 import click
 
+from autopeft.errors import UsageError
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -52,7 +54,14 @@ def step_options(command: Command) -> Command:
 
 
 def split_names(text: str | None) -> list[str] | None:
-    """The names in a comma-separated option, or None when it was not given."""
+    """The names in a comma-separated option, or None when it was not given.
+
+    Raises:
+        UsageError: it was given without a name.
+    """
     if text is None:
         return None
-    return [name.strip() for name in text.split(",") if name.strip()]
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise UsageError(f"{text!r} names no method", hint="write names like lora,ia3; see `autopeft methods`")
+    return names

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autopeft.cli.options import format_option, split_names, step_options
+from autopeft.errors import UsageError
 
 if TYPE_CHECKING:
     from autopeft.cli.tables import Output
@@ -65,7 +66,9 @@ def recommend(gpu_mem: str | None, model: str | None, output: "Output", **asked:
 
 def _recommend_models(gpu_mem: str | None, output: "Output", asked: dict[str, Any]) -> None:
     if gpu_mem is None:
-        raise click.UsageError("name a budget (--gpu-mem 24GB), a model (--model), or both")
+        raise UsageError(
+            "recommend needs --gpu-mem or --model", hint="name a budget (--gpu-mem 24GB), a model, or both"
+        )
     from autopeft.api.recommend_models import recommend_models
     from autopeft.cli.recommend_view import show_models
 

@@ -11,7 +11,7 @@ from autopeft.domain.units import format_bytes, format_count, format_duration
 if TYPE_CHECKING:
     from autopeft.api.run import SearchRun
 
-_UNKNOWN = "unknown"
+_UNKNOWN = "-"
 
 
 def show_run(run: "SearchRun", output_format: str) -> None:
@@ -35,41 +35,58 @@ def show_run(run: "SearchRun", output_format: str) -> None:
         ("result.json", "every figure"),
     ):
         if (run.path / name).exists():
-            print_paragraph(f"{run.path / name}  ({what})", output)
+            print_paragraph(f"{run.path / name}  ({what})", output, label="-" if output == "markdown" else "")
 
 
 def _print_contenders(result: Mapping[str, Any], output: Output) -> None:
     metric = result["metric"]["name"]
-    rows = [
-        [
-            f"{one['title']}" + (" · control" if one["role"] == "control" else ""),
-            _mean(one),
-            str(len(one["runs"])),
-            _figure(one["test_metric"], one["test_standard_error"]),
-            format_count(one["trainable_parameters"]) if one["trainable_parameters"] else _UNKNOWN,
-            format_bytes(one["measured_peak_bytes"]) if one["measured_peak_bytes"] else _UNKNOWN,
-        ]
-        for one in result["confirmed"]
-    ]
+    columns = ["what", f"validation\n{metric}", "seeds", f"test\n{metric}", "trainable", "step\nmemory"]
+    rows = [_contender(one, roles) for one, roles in _contenders(result)]
     rows += [
         [one["name"], _figure(one["validation_metric"]), "", _figure(one["test_metric"]), "", ""]
         for one in result["baselines"]
     ]
-    columns = ["what", f"validation {metric}", "seeds", f"test {metric}", "trainable", "step memory"]
     print_heading("Against what", output)
-    print_table(columns, rows, output, numbers=columns[1:])
+    print_table(columns, rows, output, numbers=columns[1:], fold_first=True)
+
+
+def _contenders(result: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], list[str]]]:
+    """What was trained to full length, each once, with the parts it plays."""
+    winner = result["best"] and _identity(result["best"])
+    found: dict[str, tuple[Mapping[str, Any], list[str]]] = {}
+    for one in result["confirmed"]:
+        _, roles = found.setdefault(_identity(one), (one, ["winner"] if _identity(one) == winner else []))
+        if one["role"] == "control":
+            roles.append("control")
+    return list(found.values())
+
+
+def _identity(one: Mapping[str, Any]) -> str:
+    """What tells two configurations apart; a candidate that is also the control is listed under both names."""
+    return str(one.get("id") or one["name"])
+
+
+def _contender(one: Mapping[str, Any], roles: list[str]) -> list[str]:
+    return [
+        one["title"] + (f" · {', '.join(roles)}" if roles else ""),
+        _mean(one),
+        str(len(one["runs"])),
+        _figure(one["test_metric"], one["test_standard_error"]),
+        format_count(one["trainable_parameters"]) if one["trainable_parameters"] else _UNKNOWN,
+        format_bytes(one["measured_peak_bytes"]) if one["measured_peak_bytes"] else _UNKNOWN,
+    ]
 
 
 def _mean(one: Mapping[str, Any]) -> str:
     if one["validation_mean"] is None:
-        return "not to full length"
+        return "cut short" if one["runs"] else "not trained"
     spread = one["validation_spread"]
     return _figure(one["validation_mean"]) + (f" ± {spread:.3f}" if spread is not None else "")
 
 
 def _figure(value: float | None, error: float | None = None) -> str:
     if value is None:
-        return "-"
+        return _UNKNOWN
     return f"{value:.3f}" + (f" ± {error:.3f}" if error is not None else "")
 
 
@@ -82,7 +99,7 @@ def _print_best(best: Mapping[str, Any], output: Output) -> None:
     )
     if best["load"]:
         print_heading("Load it", output)
-        click.echo("\n".join(f"    {line}" for line in best["load"]))
+        click.echo("\n".join(f"    {line}".rstrip() for line in best["load"]))
 
 
 def show_status(status: Mapping[str, Any], output_format: str) -> None:
@@ -98,4 +115,5 @@ def show_status(status: Mapping[str, Any], output_format: str) -> None:
         f"{status['status']}: {format_duration(status['spent_seconds'])}{of} spent; trials: {states}.", output
     )
     if status["best"]:
-        print_paragraph(f"best so far: {status['best']}", output)
+        best = "best in the search" if status["status"] == "finished" else "best so far"
+        print_paragraph(f"{best}: {status['best']}", output)

@@ -17,14 +17,17 @@ def print_json(result: Mapping[str, Any]) -> None:
     click.echo(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def print_table(columns: Sequence[str], rows: Rows, output: Output, *, numbers: Sequence[str] = ()) -> None:
+def print_table(
+    columns: Sequence[str], rows: Rows, output: Output, *, numbers: Sequence[str] = (), fold_first: bool = False
+) -> None:
     """Rows under column headings, as a table for the terminal or as Markdown.
 
     Args:
-        columns: headings.
+        columns: headings; a line break in one keeps its column narrow.
         rows: one text for each column.
         output: `table` or `markdown`.
         numbers: the headings of columns that are aligned to the right.
+        fold_first: whether the first column is prose; else it is an id, which people copy, and is never folded.
     """
     if output == "markdown":
         print_markdown_table(columns, rows, numbers)
@@ -35,9 +38,9 @@ def print_table(columns: Sequence[str], rows: Rows, output: Output, *, numbers: 
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False, header_style="bold")
     for index, column in enumerate(columns):
-        # The first column is an id, which people copy: it is never folded.
         right = column in numbers
-        table.add_column(column, justify="right" if right else "left", no_wrap=right or index == 0)
+        whole = right or (index == 0 and not fold_first)
+        table.add_column(column, justify="right" if right else "left", no_wrap=whole)
     for row in rows:
         table.add_row(*(_plain(cell) for cell in row))
     Console(highlight=False).print(table)
@@ -45,7 +48,7 @@ def print_table(columns: Sequence[str], rows: Rows, output: Output, *, numbers: 
 
 def print_markdown_table(columns: Sequence[str], rows: Rows, numbers: Sequence[str] = ()) -> None:
     """A GitHub-flavoured Markdown table on stdout."""
-    click.echo("| " + " | ".join(columns) + " |")
+    click.echo("| " + " | ".join(column.replace("\n", " ") for column in columns) + " |")
     click.echo("| " + " | ".join("---:" if column in numbers else "---" for column in columns) + " |")
     for row in rows:
         click.echo("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |")
@@ -62,7 +65,7 @@ def print_paragraph(text: str, output: Output, *, label: str = "") -> None:
     A label like `3.` numbers the item.
     """
     if output == "markdown":
-        item = label.strip() if label.endswith(".") else f"- {label}"
+        item = label.strip() if label.endswith((".", "-")) else f"- {label}"
         click.echo(f"{item} {text}" if label else text)
         return
     indent = " " * (len(label) + 1) if label else ""

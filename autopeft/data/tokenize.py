@@ -93,8 +93,7 @@ def tokenize(
         RunError: `cache_dir` cannot be written.
     """
     encoder = _Encoder(tokenizer, _limit(tokenizer, model_limit), padding_id(tokenizer))
-    if max_length is not None and not 1 <= max_length <= encoder.limit:
-        raise UsageError(f"max_length {max_length} is not from 1 to the model's limit {encoder.limit}")
+    _require_length(max_length, encoder.limit)
     fingerprint = fingerprint_of(splits)
     types = accepted_arguments is None or "token_type_ids" in accepted_arguments
     folder = None
@@ -130,6 +129,14 @@ def tokenize(
     if data.truncated_rows:
         data = replace(data, notes=(f"{data.truncated_rows} rows were cut to {data.max_length} tokens",))
     return data if folder is None else save_task_data(data, folder)
+
+
+def _require_length(max_length: int | None, limit: int) -> None:
+    if max_length is not None and not 1 <= max_length <= limit:
+        raise UsageError(
+            f"the model takes from 1 to {limit} tokens in a row, not {max_length}",
+            hint=f"give --max-length {limit} or less, or leave it out to take it from the data",
+        )
 
 
 def padding_id(tokenizer: Any) -> int:

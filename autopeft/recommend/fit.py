@@ -43,8 +43,12 @@ def over_budget(estimate: MemoryEstimate, options: Options) -> tuple[Reason, ...
     return (Reason("memory", text, TRACED),)
 
 
-def require_candidates(answer: Recommendation) -> None:
+def require_candidates(answer: Recommendation, *, may_recompute: bool = True) -> None:
     """Do nothing when at least one method is recommended.
+
+    Args:
+        answer: of the recommender.
+        may_recompute: whether the asker has gradient checkpointing to choose.
 
     Raises:
         NothingFitsError: none is; names the nearest that would fit, and what it needs.
@@ -59,7 +63,7 @@ def require_candidates(answer: Recommendation) -> None:
         raise NothingFitsError(
             f"no method fits {format_bytes(answer.budget_bytes)} with {answer.model}: the nearest, {title}, "
             f"needs {format_bytes(needed)}",
-            hint=_less_memory(answer),
+            hint=_less_memory(answer, may_recompute),
         )
     why = f": {answer.excluded[0].title}: {answer.excluded[0].reasons[0].text}" if answer.excluded else ""
     if answer.excluded and all(one.reasons[0].rule == "unknown" for one in answer.excluded):
@@ -70,10 +74,13 @@ def require_candidates(answer: Recommendation) -> None:
     )
 
 
-def _less_memory(answer: Recommendation) -> str:
+def _less_memory(answer: Recommendation, may_recompute: bool) -> str:
+    context_bytes = int(answer.facts["context_bytes"])
+    if answer.budget_bytes is not None and answer.budget_bytes <= context_bytes:
+        return f"the device's own context takes {format_bytes(context_bytes)} of it: name more"
     batch_size, max_length = answer.facts["micro_batch_size"], answer.facts["max_length"]
     ways = [f"a --batch-size below {batch_size}"] if batch_size > 1 else []
     ways.append(f"a --max-length below {max_length}")
-    if not answer.facts["gradient_checkpointing"]:
+    if may_recompute and not answer.facts["gradient_checkpointing"]:
         ways.append("--gradient-checkpointing")
     return f"try {', '.join(ways)}, or a smaller model"

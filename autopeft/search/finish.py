@@ -16,6 +16,9 @@ from autopeft.search.verdict import Standing, choose_winner, compare, sentence
 from autopeft.training.scoring import metric_standard_error, metric_value
 
 
+CONTROL_NAME = "plain LoRA at its defaults"
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """The run of an entry that stands for it: that of its best seed.
@@ -159,13 +162,15 @@ def _verdict(
     if ties:
         lines.append(f"On validation, {name} ties with {', '.join(ties)}; the tie went to the cheapest per step.")
     for entry in entries:
-        if entry.role != "control" or entry.name not in tested:
+        if entry.role != "control":
             continue
-        if entry.name == winner.entry.name:
+        if entry.name not in tested:
+            lines.append("Plain LoRA at its defaults, the control, could not be trained in the time given.")
+        elif entry.name == winner.entry.name:
             lines.append("Plain LoRA at its defaults was not beaten: it is the winner.")
         else:
             comparison = compare(tested[winner.entry.name], tested[entry.name])
-            lines.append(sentence(name, "plain LoRA at its defaults", comparison, context.metric))
+            lines.append(sentence(name, CONTROL_NAME, comparison, context.metric))
     return lines
 
 

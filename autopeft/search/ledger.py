@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from autopeft.search.run_directory import read_json, write_json
+from autopeft.search.run_directory import intact, read_json, write_json
 
 CATEGORIES = ("startup", "data", "probe", "baselines", "search", "confirm", "controls", "test")
 
@@ -26,9 +26,10 @@ class Ledger:
         self._started = started
         nothing: dict[str, Any] = {"sessions": [], "seconds": {}, "compute_seconds": 0.0}
         earlier = read_json(path) if path.exists() else nothing
-        self._sessions: list[dict[str, Any]] = [*earlier["sessions"], {"started": timestamp, "seconds": 0.0}]
-        self._seconds: dict[str, float] = {name: earlier["seconds"].get(name, 0.0) for name in CATEGORIES}
-        self.compute_seconds: float = earlier["compute_seconds"]
+        with intact(path):
+            self._sessions: list[dict[str, Any]] = [*earlier["sessions"], {"started": timestamp, "seconds": 0.0}]
+            self._seconds: dict[str, float] = {name: earlier["seconds"].get(name, 0.0) for name in CATEGORIES}
+            self.compute_seconds: float = earlier["compute_seconds"]
 
     @property
     def spent_seconds(self) -> float:

@@ -10,7 +10,7 @@ from autopeft.domain.trials import SliceResult, TrialRecord
 from autopeft.search.confirm_stage import Entry, saved_entries
 from autopeft.search.context import SearchContext
 from autopeft.search.costs import CONFIRM_SHARE
-from autopeft.search.finish import adapter_bytes, runs_of
+from autopeft.search.finish import CONTROL_NAME, adapter_bytes, runs_of
 from autopeft.search.run_directory import TrialFolder, read_json
 
 SCHEMA_VERSION = 1
@@ -128,7 +128,8 @@ def _confirmed(context: SearchContext, frame: Frame, entry: Entry, final: Mappin
     return {
         "role": entry.role,
         "trial": entry.trial,
-        "name": entry.name,
+        "id": entry.name,
+        "name": entry.name if entry.role == "candidate" else CONTROL_NAME,
         "title": context.methods[proposal.method].title,
         "method": proposal.method,
         "hyperparameters": dict(proposal.hyperparameters),
@@ -164,7 +165,7 @@ def _best(
     """The winner's entry with where its adapter lies; None until it was chosen."""
     if final is None:
         return None
-    entry = next(one for one in confirmed if one["name"] == final["winner"])
+    entry = next(one for one in confirmed if one["id"] == final["winner"])
     folder = context.run.path / "best_adapter"
     return entry | {
         "seed": final["seed"],
@@ -181,7 +182,7 @@ def _baseline_sentences(
     """How the winner stands beside each baseline on the test split, within two standard errors or not."""
     if final is None:
         return []
-    best = next(one for one in confirmed if one["name"] == final["winner"])
+    best = next(one for one in confirmed if one["id"] == final["winner"])
     sign = 1 if context.maximize else -1
     lines = []
     for baseline in frame.baselines:
@@ -189,10 +190,9 @@ def _baseline_sentences(
             continue
         gap = sign * (best["test_metric"] - baseline["test_metric"])
         clear = abs(gap) > 2 * (2**0.5) * (best["test_standard_error"] or 0.0)
-        word = "beats" if gap > 0 else "does not beat"
-        qualifier = "clearly " if clear and gap > 0 else "" if gap <= 0 else "within the noise "
+        word = "does not beat" if gap <= 0 else "clearly beats" if clear else "is ahead, within the noise, of"
         lines.append(
-            f"The winner {qualifier}{word} the baseline “{baseline['name']}” on the test split: "
+            f"The winner {word} the baseline “{baseline['name']}” on the test split: "
             f"{context.metric} {best['test_metric']:.3f} against {baseline['test_metric']:.3f}."
         )
     return lines

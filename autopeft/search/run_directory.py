@@ -3,11 +3,13 @@
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from autopeft.domain.plan import SearchRequest
 from autopeft.domain.trials import SliceResult, TrialRecord, TrialSpec
 from autopeft.errors import InputError, RunError
 
@@ -52,6 +54,33 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def read_result(run: Path) -> dict[str, Any]:
+    """The content of a run's result.json.
+
+    Raises:
+        InputError: this is no run directory, the run has no result yet, or the file is damaged.
+    """
+    path = run / "result.json"
+    if not path.exists():
+        RunDirectory(run).request()
+        raise InputError(f"the run {run} has no result yet", hint=f"`autopeft status {run}`, `autopeft resume {run}`")
+    return read_json(path)
+
+
+@contextmanager
+def intact(path: Path) -> Iterator[None]:
+    """Read what a file of a run holds: an entry that is missing or of another kind means that it is damaged.
+
+    Raises:
+        InputError: it is.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise InputError(f"{path} is damaged: {reason}", hint="restore the file or start a new run") from error
+
+
 class TrialFolder:
     """One trial on disk: `spec.json`, `events.jsonl` (one line a finished slice) and `checkpoint/`."""
 
@@ -70,8 +99,10 @@ class TrialFolder:
 
     def spec(self) -> tuple[TrialSpec, str]:
         """The spec and its origin."""
-        plain = read_json(self.path / "spec.json")
-        return TrialSpec.from_dict(plain), str(plain.get("origin", "sampler"))
+        path = self.path / "spec.json"
+        plain = read_json(path)
+        with intact(path):
+            return TrialSpec.from_dict(plain), str(plain.get("origin", "sampler"))
 
     def commit(self, result: SliceResult) -> None:
         """Append the slice: from here on it is finished, whatever happens.
@@ -92,7 +123,8 @@ class TrialFolder:
 
     def slices(self) -> list[SliceResult]:
         """The finished slices; a last line that was cut off in the middle does not count."""
-        return [SliceResult.from_dict(json.loads(line)) for line in self._whole_lines()]
+        with intact(self.path / "events.jsonl"):
+            return [SliceResult.from_dict(json.loads(line)) for line in self._whole_lines()]
 
     def record(self) -> TrialRecord:
         """The trial as the scheduler sees it."""
@@ -120,6 +152,8 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._made: list[Path] = []
+        self._before: set[Path] = set()
 
     @classmethod
     def create(cls, path: Path) -> "RunDirectory":
@@ -131,7 +165,10 @@ class RunDirectory:
         """
         if (path / "plan.json").exists():
             raise InputError(f"{path} already holds a run", hint=f"`autopeft resume {path}`, or another --output")
+        run = cls(path)
+        run._made = [folder for folder in (path, *path.parents) if not folder.exists()]
         try:
+            run._before = set() if path in run._made else set(path.iterdir())
             (path / "trials").mkdir(parents=True, exist_ok=True)
             (path / "confirm").mkdir(exist_ok=True)
             probe = path / ".writable"
@@ -142,7 +179,32 @@ class RunDirectory:
                 f"cannot write the run directory {path}: {error.strerror}",
                 hint="name a writable folder with --output",
             ) from error
-        return cls(path)
+        return run
+
+    def forget(self) -> None:
+        """Take away what was written since `create`: for a search that cannot even begin."""
+        for path in set(self.path.iterdir()) - self._before:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        for folder in self._made:
+            with suppress(OSError):  # another search may have put its run beside this one
+                folder.rmdir()
+
+    def request(self) -> SearchRequest:
+        """What the search was asked to do.
+
+        Raises:
+            InputError: this is no run directory, or its plan is damaged.
+        """
+        path = self.path / "plan.json"
+        if not path.is_file():
+            hint = "name the folder that `autopeft search` printed; by default it is under runs/"
+            raise InputError(f"there is no run in {self.path}", hint=hint)
+        plan = read_json(path)
+        with intact(path):
+            return SearchRequest.from_dict(plan["request"])
 
     def trial(self, number: int) -> TrialFolder:
         """The folder of a search trial."""

@@ -110,7 +110,9 @@ def _advance(context: SearchContext, record: TrialRecord, to_step: int, records:
     """Run one slice and keep it; False when it was abandoned because time ran out."""
     spec = record.spec
     done = sum(len(r.slices) for r in records)
-    context.show("search", f"trial {spec.number}: {spec.method} to step {to_step}", done, records, _best(records))
+    context.show(
+        "search", f"trial {spec.number}: {spec.method} to step {to_step}", done, records, _best(records, context.metric)
+    )
     folder = context.run.trial(spec.number)
     reserve = confirm_seconds(context, records)
 
@@ -131,13 +133,13 @@ def _advance(context: SearchContext, record: TrialRecord, to_step: int, records:
     return True
 
 
-def _best(records: list[TrialRecord]) -> str:
+def _best(records: list[TrialRecord], metric_name: str) -> str:
     ranked = ranking(records)
     if not ranked:
         return ""
     best = ranked[0]
     metric = best.slices[-1].validation_metric
-    shown = f", metric {metric:.3f}" if metric is not None else ""
+    shown = f", {metric_name} {metric:.3f}" if metric is not None else ""
     return f"trial {best.spec.number} {best.spec.method}: loss {best.loss:.3f}{shown} at step {best.steps_done}"
 
 

@@ -7,21 +7,25 @@ peft 0.20 (the state-dict logic moved into the tuner class), which is why that i
 
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
 
 from packaging.version import Version
 
 from autopeft.errors import MissingDependencyError
 
 LEAST_PEFT = "0.20"
-# name -> (module with config and model, config class, model class)
-OWN_METHODS = {
-    "houlsby": ("autopeft.tuners.houlsby", "HoulsbyConfig", "HoulsbyModel"),
-    "bitfit": ("autopeft.tuners.bitfit", "BitFitConfig", "BitFitModel"),
-}
+
+
+def own_methods() -> dict[str, ModuleType]:
+    """Method name -> package: every folder beside this file, each naming its `config_cls` and `model_cls`."""
+    folders = iter_modules([str(Path(__file__).parent)])
+    return {found.name: import_module(f"autopeft.tuners.{found.name}") for found in folders if found.ispkg}
 
 
 def register_all() -> None:
-    """Register every tuner of `OWN_METHODS` with peft; does nothing for those already there.
+    """Register every tuner of `own_methods` with peft; does nothing for those already there.
 
     Raises:
         MissingDependencyError: peft is too old to save and load methods from outside.
@@ -30,12 +34,13 @@ def register_all() -> None:
     from peft.mapping import PEFT_TYPE_TO_TUNER_MAPPING
     from peft.utils import register_peft_method
 
-    for name, (module_name, config_name, model_name) in OWN_METHODS.items():
-        add_peft_type(name.upper())
-        if name.upper() in PEFT_TYPE_TO_TUNER_MAPPING:
-            continue
-        module = import_module(module_name)
-        register_peft_method(name=name, config_cls=getattr(module, config_name), model_cls=getattr(module, model_name))
+    # The configs name their own peft type, so all members must be there before a package is imported.
+    for found in iter_modules([str(Path(__file__).parent)]):
+        if found.ispkg:
+            add_peft_type(found.name.upper())
+    for name, package in own_methods().items():
+        if name.upper() not in PEFT_TYPE_TO_TUNER_MAPPING:
+            register_peft_method(name=name, config_cls=package.config_cls, model_cls=package.model_cls)
 
 
 def check_peft_version(installed: str) -> None:

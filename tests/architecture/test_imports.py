@@ -36,7 +36,7 @@ def test_the_help_text_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize("package", ["recommend", "domain", "errors"])
 def test_the_pure_packages_load_no_third_party(package: str) -> None:
     code = (
-        f"import importlib, pkgutil, autopeft.{package} as package\n"
+        f"import importlib, pkgutil\npackage = importlib.import_module('autopeft.{package}')\n"
         "for module in pkgutil.iter_modules(getattr(package, '__path__', [])):\n"
         "    importlib.import_module(f'{package.__name__}.{module.name}')"
     )

@@ -26,9 +26,7 @@ AUTO_CLASSES = {
     "decoder": transformers.AutoModelForCausalLM,
     "encoder-decoder": transformers.AutoModelForSeq2SeqLM,
 }
-NORM_ROLES = {
-    role for spec in CATALOG.architectures.values() for role in spec.roles if role.endswith("_norm")
-}
+NORM_ROLES = {role for spec in CATALOG.architectures.values() for role in spec.roles if role.endswith("_norm")}
 MODEL_TYPES = [
     pytest.param(spec, model_type, id=model_type)
     for spec in CATALOG.architectures.values()
@@ -134,9 +132,7 @@ def test_a_method_sets_only_fields_that_its_peft_configuration_has(method: Metho
 def t5_large_modules(method: str, field: str = "target_modules") -> list[torch.nn.Module]:
     spec = CATALOG.architectures["t5"]
     with torch.device("meta"):
-        model = AUTO_CLASSES["encoder-decoder"].from_config(
-            config_of(dict(CATALOG.models["t5-large"].config))
-        )
+        model = AUTO_CLASSES["encoder-decoder"].from_config(config_of(dict(CATALOG.models["t5-large"].config)))
     roles = CATALOG.methods[method].targets[field]
     return [module for role in roles for module in role_modules(spec, role, model).values()]
 
@@ -154,6 +150,4 @@ def test_targets_on_t5_large_give_the_counts_that_the_surveys_authors_logged() -
     scaled = t5_large_modules("ia3")
     assert sum(max(module.in_features, module.out_features) for module in scaled) == 344_064
     assert len(t5_large_modules("ia3", "feedforward_modules")) == 48
-    assert (
-        sum(2 * 1024 * 64 + 64 + module.out_features for module in t5_large_modules("houlsby")) == 12_687_360
-    )
+    assert sum(2 * 1024 * 64 + 64 + module.out_features for module in t5_large_modules("houlsby")) == 12_687_360

@@ -4,10 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from autopeft.api import request
 from autopeft.cli.main import COMMANDS, cli
+from autopeft.domain.plan import SearchRequest
+from autopeft.search.run_directory import RunDirectory, write_json
 from tests.unit.cli.stand_in import StandIn
 
 HERE = Path(__file__).parent
@@ -30,13 +32,36 @@ OUTPUTS = {
 }
 
 
-@pytest.mark.parametrize("file", OUTPUTS)
-def test_output_is_as_recorded(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request, "_estimator", lambda _catalog: StandIn())
-    monkeypatch.setenv("COLUMNS", "80")
-    result = CliRunner().invoke(cli, OUTPUTS[file], prog_name="autopeft")
+# Of the recorded result, as the run `runs/first`.
+RUN_OUTPUTS = {
+    "run-table.txt": ["resume", "runs/first"],
+    "run-markdown.md": ["resume", "runs/first", "--format", "markdown"],
+    "status-table.txt": ["status", "runs/first"],
+}
+
+
+def compare(file: str, result: Result) -> None:
     assert result.exit_code == 0, result.stderr
     if os.environ.get("AUTOPEFT_REWRITE_GOLDEN"):
         (HERE / file).write_text(result.stdout, encoding="utf-8")
     recorded = (HERE / file).read_text(encoding="utf-8") if (HERE / file).exists() else ""
     assert result.stdout == recorded, "run `make golden` if this change is wanted"
+
+
+@pytest.mark.parametrize("file", OUTPUTS)
+def test_output_is_as_recorded(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request, "_estimator", lambda _catalog: StandIn())
+    monkeypatch.setenv("COLUMNS", "80")
+    compare(file, CliRunner().invoke(cli, OUTPUTS[file], prog_name="autopeft"))
+
+
+@pytest.mark.parametrize("file", RUN_OUTPUTS)
+def test_a_run_is_shown_as_recorded(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    run = RunDirectory.create(Path("runs/first"))
+    request = SearchRequest(model="a-model", dataset="a.csv", task="", budget_seconds=240.0)
+    write_json(run.path / "plan.json", {"request": request.to_dict()})
+    write_json(run.path / "ledger.json", {"sessions": [{"seconds": 215.0}]})
+    (run.path / "result.json").write_text((HERE / "report.result.json").read_text(encoding="utf-8"), encoding="utf-8")
+    compare(file, CliRunner().invoke(cli, RUN_OUTPUTS[file], prog_name="autopeft"))

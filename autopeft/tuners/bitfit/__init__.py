@@ -8,4 +8,7 @@ from autopeft.tuners.bitfit.config import BitFitConfig
 from autopeft.tuners.bitfit.layer import BitFitLayer
 from autopeft.tuners.bitfit.model import BitFitModel
 
-__all__ = ["BitFitConfig", "BitFitLayer", "BitFitModel"]
+config_cls = BitFitConfig
+model_cls = BitFitModel
+
+__all__ = ["BitFitConfig", "BitFitLayer", "BitFitModel", "config_cls", "model_cls"]

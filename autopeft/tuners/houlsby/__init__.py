@@ -8,4 +8,7 @@ from autopeft.tuners.houlsby.config import HoulsbyConfig
 from autopeft.tuners.houlsby.layer import HoulsbyLayer
 from autopeft.tuners.houlsby.model import HoulsbyModel
 
-__all__ = ["HoulsbyConfig", "HoulsbyLayer", "HoulsbyModel"]
+config_cls = HoulsbyConfig
+model_cls = HoulsbyModel
+
+__all__ = ["HoulsbyConfig", "HoulsbyLayer", "HoulsbyModel", "config_cls", "model_cls"]

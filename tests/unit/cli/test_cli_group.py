@@ -98,6 +98,28 @@ def test_success_exits_0_and_usage_errors_exit_2() -> None:
     assert run("--help").exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("arguments", "error", "hint"),
+    [
+        (("fial",), "there is no command 'fial'", "did you mean fail?"),
+        (("zebra",), "there is no command 'zebra'", "`cli --help` shows how it is used"),
+        (("fail",), "missing argument", "`cli fail --help` shows how it is used"),
+        (("fail", "none", "--loud"), "no such option '--loud'", "`cli fail --help` shows how it is used"),
+        (("fail", "none", "--hepl"), "no such option '--hepl'", "did you mean --help?"),
+    ],
+)
+def test_a_usage_error_is_one_line_and_a_hint(arguments: tuple[str, ...], error: str, hint: str) -> None:
+    first, second = run(*arguments).stderr.splitlines()
+    assert first.startswith(f"error: {error}")
+    assert second == f"hint: {hint}"
+
+
+def test_no_command_at_all_shows_the_help() -> None:
+    result = run()
+    assert result.exit_code == 2
+    assert "Usage: " in result.stderr and "error:" not in result.stderr
+
+
 def test_every_error_kind_is_covered_here() -> None:
     leaves = {type(fault) for fault in FAULTS.values() if isinstance(fault, AutopeftError)}
     known: set[type[AutopeftError]] = set()

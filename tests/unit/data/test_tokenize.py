@@ -43,7 +43,7 @@ def test_the_models_limit_bounds_the_length(classification: TaskSpec, tokenizer)
     long = splits([of(60)] * 10)
     assert tokenize(long, classification, tokenizer, label_names=["a"], model_limit=20).max_length == 20
     assert tokenize(long, classification, tokenizer, label_names=["a"]).max_length == 64  # the tokenizer's
-    with pytest.raises(UsageError, match="from 1 to the model's limit 20"):
+    with pytest.raises(UsageError, match="from 1 to 20 tokens in a row, not 21"):
         tokenize(long, classification, tokenizer, 21, label_names=["a"], model_limit=20)
 
 

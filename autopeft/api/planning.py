@@ -9,7 +9,7 @@ from autopeft.catalog.contents import Catalog
 from autopeft.data.batches import steps_per_epoch
 from autopeft.data.task_data import TaskData
 from autopeft.domain.plan import SearchRequest, TrainingPlan
-from autopeft.domain.recommendation import Recommendation
+from autopeft.domain.recommendation import Candidate, Recommendation
 from autopeft.domain.trials import TrialSpec
 from autopeft.domain.units import format_duration
 from autopeft.errors import UsageError
@@ -32,6 +32,8 @@ EPOCHS = 3
 LEAST_FULL_STEPS = 100
 LEAST_RUNG_ROWS = 256
 CONTROL = "lora"
+# A method this many score points (about as many findings) below the best is searched only when it is named.
+GREATEST_SCORE_GAP = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,13 @@ def _plain(proposal: Proposal) -> dict[str, Any]:
 def choose(request: SearchRequest, recommendation: Recommendation, catalog: Catalog) -> Choice:
     """Methods and starting points from the recommender's answer; controls only where they were named."""
     named = {catalog.method(name).id for name in request.methods}
-    ranked = [
+    candidates = [
         candidate
         for candidate in recommendation.candidates
         if candidate.method in named or (not named and catalog.methods[candidate.method].role == "candidate")
     ]
+    best_score = max((candidate.score for candidate in candidates), default=0.0)
+    ranked = [c for c in candidates if named or c.score > best_score - GREATEST_SCORE_GAP]
     starts = tuple(Proposal(candidate.method, dict(candidate.start)) for candidate in ranked)
     if request.trials is not None:
         # At least half of few trials go to the sampler or to further methods, whichever there is.
@@ -93,7 +97,14 @@ def choose(request: SearchRequest, recommendation: Recommendation, catalog: Cata
         for one in recommendation.excluded
         if not named or one.method in named
     )
-    return Choice(tuple(candidate.method for candidate in ranked), starts, control, excluded)
+    advised_against = tuple(_advised_against(candidate) for candidate in candidates if candidate not in ranked)
+    return Choice(tuple(candidate.method for candidate in ranked), starts, control, excluded + advised_against)
+
+
+def _advised_against(candidate: Candidate) -> dict[str, Any]:
+    why = [f"{reason.text} [{reason.rule}]" for reason in candidate.reasons if reason.score <= -1]
+    text = f"not searched unless named: the recommender ranks it last here. {' '.join(why)}".strip()
+    return {"method": candidate.method, "title": candidate.title, "reasons": [text]}
 
 
 def provisional_plan(request: SearchRequest, subject: Subject, data: TaskData, autocast: str | None) -> TrainingPlan:

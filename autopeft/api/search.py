@@ -133,6 +133,8 @@ def resume(
     request = directory.request()
     if budget is not None:
         request = replace(request, budget_seconds=_budget_seconds(budget, None, demo=False))
+        plan = read_json(directory.path / "plan.json")
+        write_json(directory.path / "plan.json", plan | {"request": request.to_dict()})
     source = _source(train, None, None) if train is not None else None
     if request.dataset == IN_MEMORY and source is None:
         raise InputError(

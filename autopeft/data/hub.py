@@ -7,6 +7,7 @@ import datasets
 from autopeft.data.files import SUFFIXES
 from autopeft.errors import DataError
 
+_SECONDS_TO_ANSWER = 10.0
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[\w.-]+)?(?::[\w.+-]+)?")
 
 
@@ -23,10 +24,30 @@ def read_hub(name: str) -> datasets.DatasetDict:
     """
     identifier, _, configuration = name.partition(":")
     try:
-        loaded = datasets.load_dataset(identifier, configuration or None)
+        offline = datasets.DownloadConfig(local_files_only=True)
+        how = {} if _reachable(identifier) else {"download_config": offline}
+        loaded = datasets.load_dataset(identifier, configuration or None, **how)
     except Exception as error:  # the hub client's, the parsers' and the network's errors share no base class
         raise _explained(name, error) from None
     return loaded if isinstance(loaded, datasets.DatasetDict) else datasets.DatasetDict({"train": loaded})
+
+
+def _reachable(identifier: str) -> bool:
+    """Whether the hub answers for this data set; one request, since a download would retry for half a minute.
+
+    Raises:
+        RepositoryNotFoundError: it answers that there is no such data set.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        HfApi().dataset_info(identifier, timeout=_SECONDS_TO_ANSWER)
+    except RepositoryNotFoundError:
+        raise
+    except Exception:  # every kind of network failure; the local cache may still have the data
+        return False
+    return True
 
 
 def _explained(name: str, error: Exception) -> DataError:

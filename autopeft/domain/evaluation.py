@@ -27,6 +27,15 @@ class Evaluation:
         return math.fsum(self.row_losses) / max(1.0, math.fsum(self.row_weights))
 
     @property
+    def row_scores(self) -> tuple[float, ...]:
+        """One score a row, more being better: 1 or 0 for a classification, else minus its share of the loss."""
+        if self.labels:
+            pairs = zip(self.predictions, self.labels, strict=True)
+            return tuple(float(prediction == label) for prediction, label in pairs)
+        scale = len(self.row_weights) / max(1.0, math.fsum(self.row_weights))
+        return tuple(round(-loss * scale, 6) for loss in self.row_losses)
+
+    @property
     def loss_standard_error(self) -> float:
         """Standard error of `loss` over rows (of the ratio estimator, to first order)."""
         mean_weight = math.fsum(self.row_weights) / max(1, len(self.row_weights))

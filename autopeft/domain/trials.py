@@ -56,6 +56,8 @@ class SliceResult:
         wall_seconds: of the whole slice.
         measured_peak_bytes: of the tensors, by the tracker or by CUDA; None where it was not measured.
         trainable_parameters: with the head.
+        row_scores: at full length, one score a validation row whose mean is the metric (or minus the loss):
+            what paired comparisons are made of; else empty.
         error: why the slice failed, or None.
         failure: `failed` or `oom` when error is set.
     """
@@ -71,18 +73,23 @@ class SliceResult:
     wall_seconds: float
     measured_peak_bytes: int | None = None
     trainable_parameters: int = 0
+    row_scores: tuple[float, ...] = ()
     error: str | None = None
     failure: Literal["failed", "oom"] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return plain | {"train_losses": [list(point) for point in self.train_losses]}
+        return plain | {
+            "train_losses": [list(point) for point in self.train_losses],
+            "row_scores": list(self.row_scores),
+        }
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "SliceResult":
         """The inverse of `to_dict`."""
-        return cls(**{**plain, "train_losses": tuple((int(s), float(v)) for s, v in plain["train_losses"])})
+        points = tuple((int(step), float(loss)) for step, loss in plain["train_losses"])
+        return cls(**{**plain, "train_losses": points, "row_scores": tuple(plain.get("row_scores", ()))})
 
 
 @dataclass(slots=True)

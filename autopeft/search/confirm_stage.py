@@ -66,7 +66,7 @@ def choose_entries(context: SearchContext, records: list[TrialRecord]) -> tuple[
     control = context.control
     top = [
         Entry(f"trial-{record.spec.number:04d}", "candidate", _proposal(record), record.spec.number)
-        for record in ranking(records)[: context.request.top]
+        for record in _contenders(context, records)[: context.request.top]
     ]
     if control is None:
         return tuple(top)
@@ -76,6 +76,15 @@ def choose_entries(context: SearchContext, records: list[TrialRecord]) -> tuple[
         number = same[0].spec.number
         return (*top, Entry(f"trial-{number:04d}", "control", control, number))
     return (*top, Entry(f"control-{control.method}", "control", control, None))
+
+
+def _contenders(context: SearchContext, records: list[TrialRecord]) -> list[TrialRecord]:
+    """Trials at full length by the task's metric, which decides in the end; then the others as ranked by loss."""
+    ranked = ranking(records)
+    full = [record for record in ranked if record.steps_done == context.plan.full_steps]
+    sign = -1 if context.maximize else 1
+    by_metric = sorted(full, key=lambda record: sign * (record.slices[-1].validation_metric or 0.0))
+    return by_metric + [record for record in ranked if record not in full]
 
 
 def _proposal(record: TrialRecord) -> Proposal:

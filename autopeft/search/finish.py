@@ -15,7 +15,6 @@ from autopeft.search.run_directory import read_json, write_json
 from autopeft.search.verdict import Standing, choose_winner, compare, sentence
 from autopeft.training.scoring import metric_standard_error, metric_value
 
-
 CONTROL_NAME = "plain LoRA at its defaults"
 
 
@@ -102,13 +101,10 @@ def _choose(context: SearchContext, entries: tuple[Entry, ...]) -> tuple[Chosen,
 def _standing(context: SearchContext, place: int, entry: Entry) -> Standing:
     runs = full_runs(context, entry)
     values = tuple(run.slices[-1].validation_metric or 0.0 for run in runs)
-    cost = min((run.slices[-1].train_seconds for run in runs), default=float("inf"))
-    return Standing(place, values, _metric_error(runs), cost)
-
-
-def _metric_error(runs: list[TrialRecord]) -> float:
-    """Standard error of one run's validation metric over rows, as that run measured it."""
-    return max((run.slices[-1].validation_metric_standard_error or 0.0 for run in runs), default=0.0)
+    # Bytes, not seconds: the same search must end the same way on a busy machine.
+    cost = max((run.slices[0].measured_peak_bytes or run.slices[0].trainable_parameters for run in runs), default=0)
+    rows = zip(*(run.slices[-1].row_scores for run in runs), strict=True)
+    return Standing(place, values, tuple(sum(scores) / len(scores) for scores in rows), cost)
 
 
 def _best_run(context: SearchContext, entry: Entry) -> Chosen | None:
@@ -160,7 +156,8 @@ def _verdict(
             f"{winner.record.steps_done} of {context.plan.full_steps}."
         )
     if ties:
-        lines.append(f"On validation, {name} ties with {', '.join(ties)}; the tie went to the cheapest per step.")
+        others = ", ".join(ties)
+        lines.append(f"On validation, {name} ties with {others}; the tie went to the one that trains in least memory.")
     for entry in entries:
         if entry.role != "control":
             continue

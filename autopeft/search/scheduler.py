@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from autopeft.domain.trials import TrialRecord
 
 REDUCTION_FACTOR = 3
-LEAST_RUNG_STEPS = 20
+LEAST_RUNG_STEPS = 12
 
 
 @dataclass(frozen=True, slots=True)

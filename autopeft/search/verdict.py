@@ -49,25 +49,23 @@ class Standing:
     Attributes:
         index: its place in the list.
         values: the validation metric of every full-length run.
-        standard_error: of one such value over the validation rows.
-        cost: seconds per step, or bytes; the cheaper wins a tie.
+        row_scores: of every validation row, the mean over those runs.
+        cost: what decides a tie, less being better; must not depend on a clock.
     """
 
     index: int
     values: tuple[float, ...]
-    standard_error: float
+    row_scores: tuple[float, ...]
     cost: float
 
 
 def choose_winner(standings: Sequence[Standing], *, maximize: bool) -> tuple[int | None, list[int]]:
     """The index of the winner and those it ties with.
 
-    Entries with the most finished seeds are compared by their mean. Whatever lies within one standard error
-    of the best is a tie, which goes to the cheapest.
+    Entries with the most finished seeds are compared by their mean. Whatever lies within one standard error of
+    the difference from the best, paired over validation rows, is a tie, which goes to the cheapest.
     """
-    if not standings:
-        return None, []
-    seeds = max(len(standing.values) for standing in standings)
+    seeds = max((len(standing.values) for standing in standings), default=0)
     if seeds == 0:
         return None, []
     full = [standing for standing in standings if len(standing.values) == seeds]
@@ -77,9 +75,16 @@ def choose_winner(standings: Sequence[Standing], *, maximize: bool) -> tuple[int
         return sign * math.fsum(standing.values) / seeds
 
     best = max(full, key=lambda s: (mean(s), -s.cost, -s.index))
-    tied = [s for s in full if mean(best) - mean(s) <= best.standard_error]
+    tied = [s for s in full if mean(best) - mean(s) <= _paired_error(best, s)]
     winner = min(tied, key=lambda s: (s.cost, -mean(s), s.index))
     return winner.index, [s.index for s in tied if s.index != winner.index]
+
+
+def _paired_error(one: Standing, other: Standing) -> float:
+    """Standard error of the difference of two means over the same rows; 0 where rows are not known."""
+    if not one.row_scores or not other.row_scores:
+        return 0.0
+    return standard_error([mine - theirs for mine, theirs in zip(one.row_scores, other.row_scores, strict=True)])
 
 
 def sentence(name: str, other: str, comparison: Comparison, metric: str) -> str:

@@ -117,6 +117,7 @@ def _train(
         wall_seconds=time.perf_counter() - began,
         measured_peak_bytes=steps.measured_peak_bytes,
         trainable_parameters=count_parameters(model).trainable,
+        row_scores=evaluation.row_scores if to_step == worker.plan.full_steps else (),
     )
 
 

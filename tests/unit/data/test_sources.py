@@ -104,7 +104,7 @@ def test_a_missing_path_is_said_to_be_missing(name: str) -> None:
     ],
 )
 def test_hub_failures_are_one_line_with_a_hint(monkeypatch: pytest.MonkeyPatch, error: Exception, says: str) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(datasets, "load_dataset", fail)
@@ -118,7 +118,7 @@ def test_hub_failures_are_one_line_with_a_hint(monkeypatch: pytest.MonkeyPatch, 
 def test_a_hub_id_may_name_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[object, ...]] = []
 
-    def load(*arguments: object) -> datasets.DatasetDict:
+    def load(*arguments: object, **_: object) -> datasets.DatasetDict:
         asked.append(arguments)
         table = datasets.Dataset.from_dict({"text": ["a"]})
         return datasets.DatasetDict({"train": table, "validation_matched": table, "unsupervised": table})

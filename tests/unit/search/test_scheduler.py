@@ -82,4 +82,4 @@ def test_rungs_ascend_and_end_at_full_length(full):
     assert rungs[-1] == full
     assert list(rungs) == sorted(set(rungs))
     assert len(rungs) <= 3
-    assert len(rungs) == 1 or rungs[0] >= 20
+    assert len(rungs) == 1 or rungs[0] >= 12

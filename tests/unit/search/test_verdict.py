@@ -37,28 +37,50 @@ def test_equal_models_tie():
     assert "a tie" in sentence("A", "B", same, "accuracy")
 
 
+def standing(index: int, values: tuple[float, ...], cost: float, rows: tuple[float, ...] = ()) -> Standing:
+    return Standing(index, values, rows, cost)
+
+
 def test_the_best_mean_wins_when_the_gap_is_beyond_the_noise():
-    standings = [Standing(0, (0.80, 0.82), 0.01, 5.0), Standing(1, (0.70, 0.71), 0.01, 1.0)]
+    rows = (1.0,) * 80 + (0.0,) * 20, (1.0,) * 60 + (0.0,) * 40
+    standings = [standing(0, (0.80,), 5.0, rows[0]), standing(1, (0.60,), 1.0, rows[1])]
     assert choose_winner(standings, maximize=True) == (0, [])
 
 
 def test_a_tie_goes_to_the_cheaper():
-    standings = [Standing(0, (0.80, 0.82), 0.02, 5.0), Standing(1, (0.80, 0.80), 0.02, 1.0)]
+    # Two rows more are right, thirty differ: less than one standard error of the paired difference.
+    mine = (1.0,) * 16 + (0.0,) * 14 + (1.0,) * 70
+    theirs = (0.0,) * 16 + (1.0,) * 14 + (1.0,) * 70
+    standings = [standing(0, (0.86,), 5.0, mine), standing(1, (0.84,), 1.0, theirs)]
     assert choose_winner(standings, maximize=True) == (1, [0])
 
 
+def test_a_small_gap_that_every_row_agrees_on_is_no_tie():
+    mine = (1.0,) * 86 + (0.0,) * 14
+    theirs = (1.0,) * 84 + (0.0,) * 16
+    standings = [standing(0, (0.86,), 5.0, mine), standing(1, (0.84,), 1.0, theirs)]
+    assert choose_winner(standings, maximize=True) == (0, [])
+
+
 def test_less_loss_wins_where_less_is_better():
-    standings = [Standing(0, (2.0,), 0.001, 1.0), Standing(1, (1.0,), 0.001, 1.0)]
+    standings = [standing(0, (2.0,), 1.0), standing(1, (1.0,), 1.0)]
     assert choose_winner(standings, maximize=False)[0] == 1
 
 
 def test_those_with_fewer_finished_seeds_do_not_win_by_luck():
-    standings = [Standing(0, (0.9,), 0.01, 1.0), Standing(1, (0.8, 0.8), 0.01, 1.0)]
+    standings = [standing(0, (0.9,), 1.0), standing(1, (0.8, 0.8), 1.0)]
     assert choose_winner(standings, maximize=True)[0] == 1
 
 
 def test_nobody_wins_without_a_full_run():
-    assert choose_winner([Standing(0, (), 0.0, 1.0)], maximize=True) == (None, [])
+    assert choose_winner([standing(0, (), 1.0)], maximize=True) == (None, [])
+
+
+def test_row_scores_average_to_the_metric():
+    classes = classified([0, 1, 1], [0, 1, 0])
+    assert sum(classes.row_scores) / 3 == pytest.approx(2 / 3)
+    words = Evaluation((10.0, 20.0), (10.0, 5.0))
+    assert sum(words.row_scores) / 2 == pytest.approx(-words.loss, abs=1e-6)
 
 
 def test_spread_and_standard_error_agree_with_numpy():

@@ -82,11 +82,12 @@ def _untuned(worker: Worker) -> dict[str, Any]:
     def measured(split: str) -> Evaluation:
         return evaluate(worker.base, worker.evaluation(split), autocast=worker.autocast, device=worker.device)
 
-    validation, test = (metric_value(worker.task.metric, measured(split)) for split in EVALUATED)
+    validation, test = (measured(split) for split in EVALUATED)
     return {
         "name": "base model, untuned",
-        "validation_metric": validation,
-        "test_metric": test,
+        "validation_metric": metric_value(worker.task.metric, validation),
+        "test_metric": metric_value(worker.task.metric, test),
         "train_rows": 0,
         "note": "the pretrained model as it is",
+        "test_row_scores": list(test.row_scores),
     }

@@ -25,6 +25,7 @@ class BaselineScore:
         test_metric: likewise.
         train_rows: that it learned from.
         note: how it was made.
+        test_row_scores: 1 for every test row that is right, else 0; for paired comparisons.
     """
 
     name: str
@@ -32,10 +33,11 @@ class BaselineScore:
     test_metric: float | None
     train_rows: int
     note: str
+    test_row_scores: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values: an entry of `baselines` in result.json."""
-        return asdict(self)
+        """Plain JSON values: an entry of `baselines` in result.json, and the row scores."""
+        return asdict(self) | {"test_row_scores": list(self.test_row_scores)}
 
 
 def majority(labels: Classes, metric: str) -> BaselineScore:
@@ -128,4 +130,5 @@ def _scored(name: str, labels: Classes, guesses: Mapping[str, Any], metric: str,
         test_metric=score(metric, labels["test"], guesses["test"]),
         train_rows=len(labels["train"]),
         note=note,
+        test_row_scores=tuple(int(right) for right in np.asarray(guesses["test"]) == np.asarray(labels["test"])),
     )

@@ -75,6 +75,7 @@ def finish(context: SearchContext, entries: tuple[Entry, ...]) -> dict[str, Any]
         "steps": winner.record.steps_done,
         "tests": {name: _figures(context, evaluation) for name, evaluation in tested.items()},
         "verdict": _verdict(context, winner, ties, tested, entries),
+        "row_scores": list(tested[winner.entry.name].row_scores),
         "evaluation": {
             "batch_size": context.plan.evaluation_batch_size,
             "dtype": "float32",
@@ -166,7 +167,7 @@ def _verdict(
         elif entry.name == winner.entry.name:
             lines.append("Plain LoRA at its defaults was not beaten: it is the winner.")
         else:
-            comparison = compare(tested[winner.entry.name], tested[entry.name])
+            comparison = compare(tested[winner.entry.name].row_scores, tested[entry.name].row_scores)
             lines.append(sentence(name, CONTROL_NAME, comparison, context.metric))
     return lines
 

@@ -12,6 +12,7 @@ from autopeft.search.context import SearchContext
 from autopeft.search.costs import CONFIRM_SHARE
 from autopeft.search.finish import CONTROL_NAME, adapter_bytes, runs_of
 from autopeft.search.run_directory import TrialFolder, read_json
+from autopeft.search.verdict import compare
 
 SCHEMA_VERSION = 1
 
@@ -55,7 +56,7 @@ def build_result(context: SearchContext, frame: Frame, status: str) -> dict[str,
         "metric": {"name": context.metric, "maximize": context.maximize},
         "best": _best(context, frame, confirmed, final),
         "confirmed": confirmed,
-        "baselines": [dict(baseline) for baseline in frame.baselines],
+        "baselines": [_without_rows(baseline) for baseline in frame.baselines],
         "trials": [_trial(context, frame, folder) for folder in context.run.trials()],
         "budget": _budget(context),
         "excluded": [dict(one) for one in frame.excluded],
@@ -66,6 +67,10 @@ def build_result(context: SearchContext, frame: Frame, status: str) -> dict[str,
         },
         "environment": dict(frame.environment),
     }
+
+
+def _without_rows(baseline: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in baseline.items() if name != "test_row_scores"}
 
 
 def _budget(context: SearchContext) -> dict[str, Any]:
@@ -179,20 +184,19 @@ def _best(
 def _baseline_sentences(
     context: SearchContext, frame: Frame, confirmed: Sequence[dict[str, Any]], final: Mapping[str, Any] | None
 ) -> list[str]:
-    """How the winner stands beside each baseline on the test split, within two standard errors or not."""
+    """How the winner stands beside each baseline, paired over the rows of the test split."""
     if final is None:
         return []
     best = next(one for one in confirmed if one["id"] == final["winner"])
-    sign = 1 if context.maximize else -1
-    lines = []
-    for baseline in frame.baselines:
-        if baseline["test_metric"] is None or best["test_metric"] is None:
-            continue
-        gap = sign * (best["test_metric"] - baseline["test_metric"])
-        clear = abs(gap) > 2 * (2**0.5) * (best["test_standard_error"] or 0.0)
-        word = "does not beat" if gap <= 0 else "clearly beats" if clear else "is ahead, within the noise, of"
-        lines.append(
-            f"The winner {word} the baseline “{baseline['name']}” on the test split: "
-            f"{context.metric} {best['test_metric']:.3f} against {baseline['test_metric']:.3f}."
-        )
-    return lines
+    measured = [baseline for baseline in frame.baselines if baseline["test_metric"] is not None]
+    return [_baseline_sentence(context.metric, best["test_metric"], final["row_scores"], one) for one in measured]
+
+
+def _baseline_sentence(metric: str, reached: float, scores: Sequence[float], baseline: Mapping[str, Any]) -> str:
+    comparison = compare(scores, baseline["test_row_scores"])
+    stands = "ties with" if comparison.tie else "clearly beats" if comparison.difference > 0 else "does not beat"
+    interval = f"difference {comparison.difference:+.3f} ± {comparison.half_width:.3f}, 95 % interval"
+    return (
+        f"The winner {stands} the baseline “{baseline['name']}” on the test split: "
+        f"{metric} {reached:.3f} against {baseline['test_metric']:.3f} ({interval})."
+    )

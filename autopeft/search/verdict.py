@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autopeft.domain.evaluation import Evaluation, standard_error
+from autopeft.domain.evaluation import standard_error
 
 # Two-sided 95 % under the normal distribution.
 NORMAL_95 = 1.96
@@ -28,18 +28,15 @@ class Comparison:
         return abs(self.difference) <= self.half_width
 
 
-def compare(winner: Evaluation, other: Evaluation) -> Comparison:
-    """Paired over rows: accuracy for classifications, loss per target for language models."""
-    if winner.labels:
-        rows = zip(winner.predictions, other.predictions, winner.labels, strict=True)
-        differences = [float(mine == label) - float(theirs == label) for mine, theirs, label in rows]
-        scale = 1.0
-    else:
-        pairs = zip(winner.row_losses, other.row_losses, strict=True)
-        differences = [theirs - mine for mine, theirs in pairs]
-        scale = math.fsum(winner.row_weights) / len(winner.row_weights)
-    mean = math.fsum(differences) / len(differences)
-    return Comparison(mean / scale, NORMAL_95 * standard_error(differences) / scale)
+def compare(winner: Sequence[float], other: Sequence[float]) -> Comparison:
+    """Paired over rows.
+
+    Args:
+        winner: a score for each row, more being better, as `Evaluation.row_scores` gives them.
+        other: likewise, of the same rows in the same order.
+    """
+    differences = [mine - theirs for mine, theirs in zip(winner, other, strict=True)]
+    return Comparison(math.fsum(differences) / len(differences), NORMAL_95 * standard_error(differences))
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,7 +213,6 @@ def test_the_demos_data_and_model_give_a_winner_above_its_baselines(tmp_path: Pa
         top=1,
         confirm_seeds=1,
     )
-    best = run.result["best"]
-    others = {baseline["name"]: baseline["test_metric"] for baseline in run.result["baselines"]}
-    assert best["test_metric"] > others["tf-idf + logistic regression"] + 2 * best["test_standard_error"]
-    assert best["test_metric"] > others["head only (frozen base)"]
+    verdict = " ".join(run.result["verdict"])
+    assert "clearly beats the baseline “tf-idf + logistic regression”" in verdict
+    assert "clearly beats the baseline “head only (frozen base)”" in verdict

@@ -68,7 +68,9 @@ def test_the_majority_of_train_is_guessed() -> None:
 def test_word_counts_learn_words() -> None:
     found = tfidf(TEXTS, LABELS, "accuracy")
     assert (found.validation_metric, found.test_metric) == (1.0, 1.0)
-    assert set(found.to_dict()) == {"name", "validation_metric", "test_metric", "train_rows", "note"}
+    assert found.test_row_scores == (1,) * len(LABELS["test"])
+    shown = {"name", "validation_metric", "test_metric", "train_rows", "note", "test_row_scores"}
+    assert set(found.to_dict()) == shown
 
 
 def test_texts_without_words_give_no_figure_but_a_reason() -> None:

@@ -18,7 +18,7 @@ def test_the_paired_interval_is_that_of_the_paired_t_statistic():
     labels = generator.integers(0, 3, 200).tolist()
     mine = [y if generator.random() < 0.8 else 0 for y in labels]
     theirs = [y if generator.random() < 0.6 else 0 for y in labels]
-    found = compare(classified(mine, labels), classified(theirs, labels))
+    found = compare(classified(mine, labels).row_scores, classified(theirs, labels).row_scores)
     right = np.equal(mine, labels).astype(float) - np.equal(theirs, labels)
     assert found.difference == pytest.approx(right.mean())
     assert found.half_width == pytest.approx(1.96 * stats.sem(right))
@@ -27,12 +27,12 @@ def test_the_paired_interval_is_that_of_the_paired_t_statistic():
 def test_language_models_are_compared_by_loss_per_token():
     mine = Evaluation((10.0, 20.0), (10.0, 10.0))
     theirs = Evaluation((20.0, 30.0), (10.0, 10.0))
-    assert compare(mine, theirs).difference == pytest.approx(1.0)
+    assert compare(mine.row_scores, theirs.row_scores).difference == pytest.approx(1.0)
 
 
 def test_equal_models_tie():
     labels = [0, 1] * 50
-    same = compare(classified(labels, labels), classified(labels, labels))
+    same = compare(classified(labels, labels).row_scores, classified(labels, labels).row_scores)
     assert same.tie
     assert "a tie" in sentence("A", "B", same, "accuracy")
 

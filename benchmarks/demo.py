@@ -1,6 +1,7 @@
 """The demo, as a user runs it: what it found, and where its time went.
 
-Run as `python benchmarks/demo.py [--seed N …]`; prints a table, writes `demo.json` beside itself.
+Run as `python benchmarks/demo.py [--seed N …] [--run FOLDER …]`: runs the demo with each seed, or reads demos that
+were run before; prints a table, writes `demo.json` beside itself.
 """
 
 import argparse
@@ -15,13 +16,18 @@ COMMAND = [str(Path(sys.executable).parent / "autopeft"), "search", "--demo", "-
 
 
 def run(seed: int) -> dict[str, Any]:
-    """One demo; of its result, what the table shows."""
+    """The result of one demo, run now."""
     with tempfile.TemporaryDirectory() as folder:
         command = [*COMMAND, "--seed", str(seed), "--output", f"{folder}/run"]
-        result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        result: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return result
+
+
+def row_of(result: dict[str, Any]) -> dict[str, Any]:
+    """Of a result, what the table shows."""
     best, budget = result["best"], result["budget"]
     return {
-        "seed": seed,
+        "seed": result["seeds"]["search"],
         "winner": best["method"],
         "hyperparameters": best["hyperparameters"],
         "test": best["test_metric"],
@@ -45,8 +51,12 @@ def run(seed: int) -> dict[str, Any]:
 def main() -> None:
     """Run, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, nargs="+", default=[0])
-    rows = [run(seed) for seed in parser.parse_args().seed]
+    parser.add_argument("--seed", type=int, nargs="+", default=[])
+    parser.add_argument("--run", type=Path, nargs="+", default=[])
+    asked = parser.parse_args()
+    results = [json.loads((folder / "result.json").read_text()) for folder in asked.run]
+    results += [run(seed) for seed in asked.seed or ([] if asked.run else [0])]
+    rows = [row_of(result) for result in results]
     names = list(rows[0]["baselines"])
     header = ["seed", "winner", "test", *names, "trials", "steps", "seconds", "compute share"]
     print("| " + " | ".join(header) + " |\n|" + " --- |" * len(header))

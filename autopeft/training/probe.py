@@ -1,17 +1,19 @@
 """How long a step takes on this machine, measured once before the search."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import median
+from functools import partial
 
 import torch
+from torch import Tensor
 
 from autopeft.domain.trials import TrialSpec
 from autopeft.modeling.step import build_optimizer, training_step
 from autopeft.training.evaluation import evaluate
 from autopeft.training.worker import Worker
 
-MEASURED_STEPS = 4
+MEASURED_BATCHES = 4
 EVALUATED_BATCHES = 3
 
 
@@ -20,7 +22,7 @@ class Probe:
     """Measured costs.
 
     Attributes:
-        step_seconds: median of an optimizer step over batches of the training order.
+        step_seconds: mean of an optimizer step over batches of the training order.
         evaluation_row_seconds: mean of one evaluated row.
     """
 
@@ -34,20 +36,32 @@ def probe(worker: Worker, spec: TrialSpec) -> Probe:
         model = worker.build(spec)
         optimizer = build_optimizer(model, spec.hyperparameters)
         order = worker.training_order(spec.seed)
-        seconds = []
-        for step in range(MEASURED_STEPS + 1):
-            began = time.perf_counter()
-            batch = worker.training_batch(order.batch_at(step))
+        batches = [worker.training_batch(order.batch_at(step)) for step in range(MEASURED_BATCHES)]
+
+        def train(batch: dict[str, Tensor]) -> None:
             float(training_step(model, [batch], optimizer, autocast=worker.autocast))
-            seconds.append(time.perf_counter() - began)
-        return Probe(median(seconds[1:]), _row_seconds(worker, model))
+
+        train(batches[0])
+        least = [_least_seconds(partial(train, batch)) for batch in batches]
+        return Probe(sum(least) / len(least), _row_seconds(worker, model))
 
 
 def _row_seconds(worker: Worker, model: torch.nn.Module) -> float:
     """Seconds of one validation row, over batches taken evenly from the longest to the shortest."""
     batches = list(worker.evaluation("validation"))
     taken = batches[:: max(1, len(batches) // EVALUATED_BATCHES)][:EVALUATED_BATCHES]
-    evaluate(model, taken[-1:], autocast=worker.autocast, device=worker.device)
-    began = time.perf_counter()
-    evaluate(model, taken, autocast=worker.autocast, device=worker.device)
-    return (time.perf_counter() - began) / sum(len(rows) for rows, _ in taken)
+
+    def run() -> None:
+        evaluate(model, taken, autocast=worker.autocast, device=worker.device)
+
+    return _least_seconds(run) / sum(len(rows) for rows, _ in taken)
+
+
+def _least_seconds(work: Callable[[], None]) -> float:
+    """The least of two runs: on a shared machine the other one may have waited for somebody else's work."""
+    seconds = []
+    for _ in range(2):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)

@@ -48,20 +48,24 @@ def measure_baselines(worker: Worker, plain: PreparedData) -> Baselines:
     chosen = {"train": seen} | everything
     labels = {split: np.asarray(plain.labels[split])[rows] for split, rows in chosen.items()}
     texts = {split: [plain.texts[split][row] for row in rows] for split, rows in chosen.items()}
-    simple = [majority(labels, metric).to_dict(), tfidf(texts, labels, metric).to_dict()]
-    probes = _probes(worker, plain, {"train": seen[:: -(-len(seen) // MOST_FEATURE_ROWS)]} | everything)
+    simple = [majority(labels, metric).to_dict()]
+    if len(set(labels["train"])) < 2:
+        # A full-length run is so short here that it meets one class only: nothing can be learned from its rows.
+        return Baselines(simple)
+    simple.append(tfidf(texts, labels, metric).to_dict())
+    probes = _probes(worker, plain, {"train": _thinned(seen, labels["train"])} | everything)
     return Baselines(simple + probes.entries, probes.head, probes.compute_seconds)
 
 
 def _probes(worker: Worker, plain: PreparedData, chosen: dict[str, np.ndarray]) -> Baselines:
     """Head only, on what the head is given; and a probe of the mean-pooled hidden states."""
-    metric = worker.task.metric
+    metric, classes = worker.task.metric, len(plain.label_names)
     labels = {split: np.asarray(plain.labels[split])[rows] for split, rows in chosen.items()}
     began = time.perf_counter()
     features = {split: frozen_features(worker, split, rows) for split, rows in chosen.items()}
     compute_seconds = time.perf_counter() - began
-    head = linear_probe({split: part.head_inputs for split, part in features.items()}, labels, metric)
-    pooled = linear_probe({split: part.mean_pooled for split, part in features.items()}, labels, metric)
+    head = linear_probe({split: part.head_inputs for split, part in features.items()}, labels, metric, classes)
+    pooled = linear_probe({split: part.mean_pooled for split, part in features.items()}, labels, metric, classes)
     note = head.score.note.replace("mean-pooled features", "inputs of the task head")
     entries = [
         head.score.to_dict() | {"name": "head only (frozen base)", "note": note},
@@ -69,6 +73,12 @@ def _probes(worker: Worker, plain: PreparedData, chosen: dict[str, np.ndarray]) 
     ]
     state = {name: torch.tensor(getattr(head, name), dtype=torch.float32) for name in ("weight", "bias")}
     return Baselines(entries, state if linear_head(worker) is not None else {}, compute_seconds)
+
+
+def _thinned(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """At most `MOST_FEATURE_ROWS` of the rows, evenly; all of them where that would lose a second class."""
+    kept = slice(None, None, -(-len(rows) // MOST_FEATURE_ROWS))
+    return rows if len(set(labels[kept])) < 2 else rows[kept]
 
 
 def seen_rows(worker: Worker) -> np.ndarray:
@@ -80,7 +90,8 @@ def seen_rows(worker: Worker) -> np.ndarray:
 
 def _untuned(worker: Worker) -> dict[str, Any]:
     def measured(split: str) -> Evaluation:
-        return evaluate(worker.base, worker.evaluation(split), autocast=worker.autocast, device=worker.device)
+        # In float32, as the winner is measured that it is compared with.
+        return evaluate(worker.base, worker.evaluation(split), autocast=None, device=worker.device)
 
     validation, test = (measured(split) for split in EVALUATED)
     return {

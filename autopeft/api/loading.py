@@ -34,9 +34,23 @@ def load_best(run: Path, device: str) -> Any:
 
 
 def load_lines(
-    task: TaskSpec, method: MethodSpec, model: str, adapter: str, labels: Mapping[str, int] | None
+    task: TaskSpec,
+    method: MethodSpec,
+    model: str,
+    adapter: str,
+    labels: Mapping[str, int] | None,
+    pad_id: int | None,
 ) -> list[str]:
-    """Lines of Python that load the winner with transformers and peft."""
+    """Lines of Python that load the winner with transformers and peft.
+
+    Args:
+        task: of the search.
+        method: of the winner.
+        model: path of the base.
+        adapter: folder of the adapter.
+        labels: of a classification, else None.
+        pad_id: the padding token, where the base's config names none.
+    """
     auto_class = _AUTO_CLASSES[task.head]
     count = f", num_labels={len(labels)}" if labels else ""
     if method.builder == "FULL":
@@ -50,5 +64,6 @@ def load_lines(
         f"from transformers import {auto_class}",
         *own,
         f'base = {auto_class}.from_pretrained({model!r}, dtype="float32"{count})',
+        *([] if pad_id is None else [f"base.config.pad_token_id = {pad_id}"]),
         f"model = PeftModel.from_pretrained(base, {adapter!r}).eval()",
     ]

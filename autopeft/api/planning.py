@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from autopeft.api.preparation import Subject
 from autopeft.catalog.contents import Catalog
@@ -12,7 +12,7 @@ from autopeft.domain.plan import SearchRequest, TrainingPlan
 from autopeft.domain.recommendation import Candidate, Recommendation
 from autopeft.domain.trials import TrialSpec
 from autopeft.domain.units import format_duration
-from autopeft.errors import UsageError
+from autopeft.errors import NothingFitsError, UsageError
 from autopeft.search.confirm_stage import SAFETY, TESTED_ENTRIES
 from autopeft.search.context import REPORT_SECONDS
 from autopeft.search.costs import (
@@ -91,6 +91,8 @@ def choose(request: SearchRequest, recommendation: Recommendation, catalog: Cata
     if request.trials is not None:
         # At least half of few trials go to the sampler or to further methods, whichever there is.
         starts = starts[: max(1, -(-request.trials // 2))] if len(starts) > request.trials else starts
+    if not starts:
+        _refuse(request, recommendation, named)
     control = next((Proposal(c.method, dict(c.start)) for c in recommendation.candidates if c.method == CONTROL), None)
     excluded = tuple(
         {"method": one.method, "title": one.title, "reasons": [reason.text for reason in one.reasons]}
@@ -99,6 +101,20 @@ def choose(request: SearchRequest, recommendation: Recommendation, catalog: Cata
     )
     advised_against = tuple(_advised_against(candidate) for candidate in candidates if candidate not in ranked)
     return Choice(tuple(candidate.method for candidate in ranked), starts, control, excluded + advised_against)
+
+
+def _refuse(request: SearchRequest, recommendation: Recommendation, named: set[str]) -> NoReturn:
+    """Nothing of what was asked for can be searched.
+
+    Raises:
+        NothingFitsError: always, with the first reason.
+    """
+    why = [f"{one.title}: {one.reasons[0].text}" for one in recommendation.excluded if one.method in named]
+    raise NothingFitsError(
+        f"none of {', '.join(request.methods) or 'the methods'} can be searched here: {'; '.join(why)}",
+        hint="leave --methods out, or choose among "
+        + ", ".join(candidate.method for candidate in recommendation.candidates[:3]),
+    )
 
 
 def _advised_against(candidate: Candidate) -> dict[str, Any]:
@@ -120,15 +136,17 @@ def provisional_plan(request: SearchRequest, subject: Subject, data: TaskData, a
             seeds=tuple(request.seed + offset for offset in range(request.confirm_seeds)),
             autocast=autocast,
             rung_rows=LEAST_RUNG_ROWS,
-            evaluation_batch_size=max(batch_size, 32),
+            # Token tasks keep the logits of every token: what fits in training must fit here too.
+            evaluation_batch_size=max(batch_size, 32) if data.label_names else batch_size,
         ),
         full,
+        data.rows["validation"],
     )
 
 
-def _with_length(plan: TrainingPlan, full_steps: int) -> TrainingPlan:
+def _with_length(plan: TrainingPlan, full_steps: int, validation_rows: int) -> TrainingPlan:
     rungs = rung_steps(full_steps)
-    rows = max(LEAST_RUNG_ROWS, rungs[0] * plan.batch_size)
+    rows = min(validation_rows, max(LEAST_RUNG_ROWS, rungs[0] * plan.batch_size))
     return replace(plan, full_steps=full_steps, rung_steps=rungs, rung_rows=rows)
 
 
@@ -158,6 +176,7 @@ def fit_to_budget(
     measured = probe(worker, TrialSpec(-1, control.method, control.hyperparameters, plan.seeds[0]))
     timed = replace(plan, step_seconds=measured.step_seconds, evaluation_row_seconds=measured.evaluation_row_seconds)
     if request.full_steps is not None:
+        _require_a_trial(request, timed, worker.data.rows, spent_seconds)
         return timed
     affordable = affordable_steps(request, measured, worker.data.rows)
     if affordable < LEAST_RUNG_STEPS:
@@ -168,7 +187,7 @@ def fit_to_budget(
         f"one step takes {measured.step_seconds:.2f} s here: full length is {full} steps of {plan.batch_size} rows, "
         f"so that confirming takes at most {CONFIRM_SHARE:.0%} of the budget"
     )
-    return _with_length(timed, full)
+    return _with_length(timed, full, worker.data.rows["validation"])
 
 
 def _require_a_trial(request: SearchRequest, plan: TrainingPlan, rows: dict[str, int], spent_seconds: float) -> None:
@@ -177,7 +196,8 @@ def _require_a_trial(request: SearchRequest, plan: TrainingPlan, rows: dict[str,
     Raises:
         UsageError: it does not.
     """
-    shortest = slice_seconds("", 0, LEAST_RUNG_STEPS, rows["validation"], [], plan)
+    steps = min(plan.rung_steps[0], LEAST_RUNG_STEPS) if request.full_steps is None else plan.rung_steps[0]
+    shortest = slice_seconds("", 0, steps, plan.rung_rows, [], plan)
     test = evaluation_seconds(rows["test"], plan) * FLOAT32_FACTOR
     needed = (shortest + test + REPORT_SECONDS) * SAFETY
     budget = request.budget_seconds or 0.0

@@ -84,8 +84,8 @@ def search(  # noqa: PLR0913 - the public verb: one keyword for each option of t
     started = time.monotonic()
     source = _source(train, validation, test)
     request = SearchRequest(
-        model=str(model),
-        dataset=str(train) if source is None else IN_MEMORY,
+        model=_absolute(model),
+        dataset=_absolute(train) if source is None else IN_MEMORY,
         task=task or "",
         columns=dict(columns or {}),
         methods=tuple(methods),
@@ -133,8 +133,6 @@ def resume(
     request = directory.request()
     if budget is not None:
         request = replace(request, budget_seconds=_budget_seconds(budget, None, demo=False))
-        plan = read_json(directory.path / "plan.json")
-        write_json(directory.path / "plan.json", plan | {"request": request.to_dict()})
     source = _source(train, None, None) if train is not None else None
     if request.dataset == IN_MEMORY and source is None:
         raise InputError(
@@ -158,8 +156,8 @@ def _execute(
     with run.locked():
         if _is_finished(run):
             return SearchRun(run.path)
-        if fresh:
-            write_json(run.path / "plan.json", {"request": request.to_dict()})
+        plan = {} if fresh else read_json(run.path / "plan.json")
+        write_json(run.path / "plan.json", plan | {"request": request.to_dict()})
         timestamp = datetime.now(UTC).isoformat(timespec="seconds")
         ledger = Ledger(run.path / "ledger.json", clock=time.monotonic, started=started, timestamp=timestamp)
         with ledger.spend("startup"):
@@ -214,6 +212,12 @@ def _budget_seconds(budget: str | float | None, trials: int | None, *, demo: boo
             return None
         budget = DEMO_BUDGET if demo else DEFAULT_BUDGET
     return parse_duration_seconds(str(budget))
+
+
+def _absolute(name: str | Path) -> str:
+    """A local path in full, so that `resume` works from another folder; any other name as it is."""
+    path = Path(name).expanduser()
+    return str(path.resolve()) if name != "demo" and path.exists() else str(name)
 
 
 def _source(train: Any, validation: Any, test: Any) -> Any:

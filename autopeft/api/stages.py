@@ -56,7 +56,7 @@ def run_stages(
     context = _context(run, request, prepared, ledger, observer, stop)
     frame = _frame(request, prepared)
     try:
-        if not stop.requested:
+        if not stop.requested and _final(run) is None:
             _search(context)
     finally:
         # Whatever happened, what there is so far is written down, and can be gone on with.
@@ -181,6 +181,7 @@ def _context(
         fits=prepared.pricing.fits,
         test_rows=rows["test"],
         validation_rows=rows["validation"],
+        max_length=prepared.loaded.encoded.max_length,
         run=run,
         executor=InProcessExecutor(prepared.worker),
         ledger=ledger,
@@ -218,7 +219,8 @@ def _load_lines(prepared: _Prepared) -> Callable[[str, str], list[str]]:
 
     def lines(method: str, adapter: str) -> list[str]:
         spec = prepared.worker.methods[method]
-        return load_lines(subject.task, spec, str(subject.model.path), adapter, encoded.label_rows)
+        pad_id = encoded.pad_id if subject.model.config.get("pad_token_id") is None else None
+        return load_lines(subject.task, spec, str(subject.model.path), adapter, encoded.label_rows, pad_id)
 
     return lines
 
@@ -233,5 +235,6 @@ def _publish(context: SearchContext, frame: Frame, status: str) -> None:
     result = build_result(context, frame, status)
     if result["best"] is not None:
         write_atomically(context.run.path / "best_adapter" / "README.md", model_card(result))
-    write_json(context.run.path / "result.json", result)
     write_report(result, context.run.path)
+    # Last: a result that says "finished" means that everything else is there too.
+    write_json(context.run.path / "result.json", result)

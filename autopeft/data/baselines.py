@@ -84,13 +84,16 @@ class LinearProbe:
     bias: npt.NDArray[np.float64]
 
 
-def linear_probe(features: Mapping[str, npt.NDArray[np.floating[Any]]], labels: Classes, metric: str) -> LinearProbe:
+def linear_probe(
+    features: Mapping[str, npt.NDArray[np.floating[Any]]], labels: Classes, metric: str, n_classes: int = 2
+) -> LinearProbe:
     """Logistic regression on frozen features, standardised; C is chosen on validation.
 
     Args:
         features: split -> (rows, width), such as the base model's mean-pooled last hidden states.
         labels: split -> class numbers.
         metric: name in `metrics.METRICS`; all of them are maximised.
+        n_classes: of the task, where some may be in none of these rows.
     """
     mean = features["train"].mean(axis=0)
     spread = features["train"].std(axis=0) + 1e-8
@@ -105,15 +108,21 @@ def linear_probe(features: Mapping[str, npt.NDArray[np.floating[Any]]], labels: 
     guesses = {split: best[2].predict(matrix) for split, matrix in scaled.items()}
     width = len(mean)
     note = f"logistic regression on {width} frozen mean-pooled features, C = {best[1]:g} / {width} chosen on validation"
-    weight, bias = _unscaled(best[2], mean, spread)
+    classes = 1 + max(int(np.max(true)) for true in labels.values())
+    weight, bias = _unscaled(best[2], mean, spread, max(classes, n_classes))
     return LinearProbe(_scored("linear probe", labels, guesses, metric, note), weight, bias)
 
 
-def _unscaled(model: Any, mean: Any, spread: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The model on the features before they were standardised, with one row for each of two classes too."""
-    weight, bias = model.coef_ / spread, model.intercept_ - (model.coef_ / spread) @ mean
-    if len(weight) == 1:
-        weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+def _unscaled(
+    model: Any, mean: Any, spread: Any, n_classes: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The model on the features before they were standardised, with one row for every class of the task."""
+    known, known_bias = model.coef_ / spread, model.intercept_ - (model.coef_ / spread) @ mean
+    if len(known) == 1:
+        known, known_bias = np.concatenate([-known, known]) / 2, np.concatenate([-known_bias, known_bias]) / 2
+    # A class that none of these rows has starts below every other, until training meets it.
+    weight, bias = np.zeros((n_classes, known.shape[1])), np.full(n_classes, known_bias.min() - 1.0)
+    weight[model.classes_], bias[model.classes_] = known, known_bias
     return weight, bias
 
 

@@ -39,6 +39,7 @@ class SearchContext:
         fits: whether a configuration is predicted to fit.
         test_rows: in the test split.
         validation_rows: in the validation split.
+        max_length: tokens of the longest row.
     """
 
     request: SearchRequest
@@ -52,6 +53,7 @@ class SearchContext:
     fits: Callable[[Proposal], bool]
     test_rows: int
     validation_rows: int
+    max_length: int
     run: RunDirectory
     executor: Executor
     ledger: Ledger

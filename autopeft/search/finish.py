@@ -12,7 +12,7 @@ from autopeft.errors import RunError
 from autopeft.search.confirm_stage import Entry
 from autopeft.search.context import SearchContext
 from autopeft.search.run_directory import read_json, write_json
-from autopeft.search.verdict import Standing, choose_winner, compare, sentence
+from autopeft.search.verdict import Comparison, Standing, choose_winner, compare, sentence
 from autopeft.training.scoring import metric_standard_error, metric_value
 
 CONTROL_NAME = "plain LoRA at its defaults"
@@ -78,6 +78,7 @@ def finish(context: SearchContext, entries: tuple[Entry, ...]) -> dict[str, Any]
         "row_scores": list(tested[winner.entry.name].row_scores),
         "evaluation": {
             "batch_size": context.plan.evaluation_batch_size,
+            "max_length": context.max_length,
             "dtype": "float32",
             "rows": context.test_rows,
             "order": "longest first, ties by row number; padded on the right to a multiple of 8",
@@ -112,6 +113,7 @@ def _best_run(context: SearchContext, entry: Entry) -> Chosen | None:
     runs = runs_of(context, entry)
     if not runs:
         return None
+    runs = [run for run in runs if run.state not in ("failed", "oom")] or runs
     furthest = max(run.steps_done for run in runs)
     return Chosen(entry, min((run for run in runs if run.steps_done == furthest), key=lambda run: run.loss))
 
@@ -159,17 +161,30 @@ def _verdict(
     if ties:
         others = ", ".join(ties)
         lines.append(f"On validation, {name} ties with {others}; the tie went to the one that trains in least memory.")
-    for entry in entries:
-        if entry.role != "control":
-            continue
-        if entry.name not in tested:
-            lines.append("Plain LoRA at its defaults, the control, could not be trained in the time given.")
-        elif entry.name == winner.entry.name:
-            lines.append("Plain LoRA at its defaults was not beaten: it is the winner.")
-        else:
-            comparison = compare(tested[winner.entry.name].row_scores, tested[entry.name].row_scores)
-            lines.append(sentence(name, CONTROL_NAME, comparison, context.metric))
+    lines += [_against_control(context, name, winner, tested, entry) for entry in entries if entry.role == "control"]
     return lines
+
+
+def _against_control(
+    context: SearchContext, name: str, winner: Chosen, tested: dict[str, Evaluation], entry: Entry
+) -> str:
+    if entry.name == winner.entry.name:
+        return "Plain LoRA at its defaults was not beaten: it is the winner."
+    if any(run.state in ("failed", "oom") for run in runs_of(context, entry)):
+        return f"Plain LoRA at its defaults, the control, failed: see error.txt in {entry.name}'s folders."
+    control = _best_run(context, entry)
+    if entry.name not in tested or control is None:
+        return "Plain LoRA at its defaults, the control, could not be trained in the time given."
+    line = sentence(name, CONTROL_NAME, compare_tests(tested, winner.entry.name, entry.name), context.metric)
+    if control.record.steps_done < winner.record.steps_done:
+        steps = f"step {control.record.steps_done} of {context.plan.full_steps}"
+        line += f" The control was trained only to {steps} in the time given: this is no fair comparison."
+    return line
+
+
+def compare_tests(tested: dict[str, Evaluation], one: str, other: str) -> Comparison:
+    """Paired over the rows of the test split."""
+    return compare(tested[one].row_scores, tested[other].row_scores)
 
 
 def adapter_bytes(path: Path) -> int:

@@ -14,4 +14,5 @@ def keep_slice(folder: TrialFolder, record: TrialRecord, result: SliceResult) ->
         prune_checkpoints(folder.checkpoint, result.to_step)
     else:
         record.state = result.failure or "failed"
-        prune_checkpoints(folder.checkpoint, None)
+        # The last good state stays: where nothing better is left, it is what gets tested.
+        prune_checkpoints(folder.checkpoint, record.steps_done)

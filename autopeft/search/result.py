@@ -105,8 +105,10 @@ def _trial(context: SearchContext, frame: Frame, folder: TrialFolder) -> dict[st
 
 
 def _state(context: SearchContext, record: TrialRecord) -> str:
-    if record.state in ("failed", "oom", "running"):
+    if record.state in ("failed", "oom"):
         return record.state
+    if record.state == "running":
+        return "running" if saved_entries(context) is None else "stopped"
     if record.steps_done == context.plan.full_steps:
         return "finished"
     return "stopped" if saved_entries(context) is not None else "paused"

@@ -226,10 +226,13 @@ class RunDirectory:
     def is_locked(self) -> bool:
         """Whether a process is working on the run."""
         try:
-            with self.locked():
-                return False
-        except RunError:
+            with open(self.path / "run.lock", encoding="utf-8") as stream:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
             return True
+        except OSError:  # no lock file, or not ours to read
+            return False
+        return False
 
     @contextmanager
     def locked(self) -> Iterator[None]:

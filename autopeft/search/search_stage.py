@@ -57,7 +57,7 @@ def _affordable(context: SearchContext, decision: Advance | Start, records: list
         method, done = _next_method(context, records), 0
     else:
         method, done = records[decision.number].spec.method, records[decision.number].steps_done
-    rows = context.plan.rung_rows
+    rows = context.validation_rows if decision.to_step == context.plan.full_steps else context.plan.rung_rows
     cost = slice_seconds(method, done, decision.to_step, rows, records, context.plan)
     return cost <= context.remaining_seconds - confirm_seconds(context, records)
 

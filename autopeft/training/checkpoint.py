@@ -58,7 +58,9 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise RunError(f"cannot read {path}: {error}", hint="delete the trial's folder to train it again") from error
+        raise RunError(
+            f"cannot read {path}: {error}", hint="delete events.jsonl beside its folder to train anew"
+        ) from error
 
 
 def load_checkpoint(folder: Path, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from autopeft.domain.models import Kind
 from autopeft.modeling.heads import head_modules
 from autopeft.training.worker import Worker
 
@@ -39,7 +40,7 @@ def frozen_features(worker: Worker, split: str, rows: np.ndarray | None = None) 
         for numbers, batch in worker.evaluation(split, rows):
             seen.clear()
             pooled = _mean_pooled(worker, base, batch)
-            inputs = _per_row(seen[0], batch["attention_mask"].to(worker.device))
+            inputs = _per_row(seen[0], batch["attention_mask"].to(worker.device), worker.architecture.kind)
             found |= dict(zip(numbers, zip(_numpy(inputs), _numpy(pooled), strict=True), strict=True))
     finally:
         handle.remove()
@@ -56,10 +57,15 @@ def _mean_pooled(worker: Worker, base: nn.Module, batch: Mapping[str, Tensor]) -
     return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1.0)
 
 
-def _per_row(inputs: Tensor, mask: Tensor) -> Tensor:
-    """The head's input of each row: as it is, or that of the last token where the head sees every token."""
+def _per_row(inputs: Tensor, mask: Tensor, kind: Kind) -> Tensor:
+    """The head's input of each row: as it is, or that of the token it reads where it is given every token.
+
+    Encoders' heads (RoBERTa, ELECTRA) read the first token, decoders' the last one.
+    """
     if inputs.dim() == 2:
         return inputs.float()
+    if kind == "encoder":
+        return inputs[:, 0].float()
     last = mask.sum(1) - 1
     return inputs[torch.arange(inputs.shape[0], device=inputs.device), last].float()
 

@@ -84,8 +84,8 @@ def search(  # noqa: PLR0913 - the public verb: one keyword for each option of t
     started = time.monotonic()
     source = _source(train, validation, test)
     request = SearchRequest(
-        model=_absolute(model),
-        dataset=_absolute(train) if source is None else IN_MEMORY,
+        model=str(model),
+        dataset=str(train) if source is None else IN_MEMORY,
         task=task or "",
         columns=dict(columns or {}),
         methods=tuple(methods),
@@ -157,7 +157,7 @@ def _execute(
         if _is_finished(run):
             return SearchRun(run.path)
         plan = {} if fresh else read_json(run.path / "plan.json")
-        write_json(run.path / "plan.json", plan | {"request": request.to_dict()})
+        write_json(run.path / "plan.json", plan | {"request": _lasting(request).to_dict()})
         timestamp = datetime.now(UTC).isoformat(timespec="seconds")
         ledger = Ledger(run.path / "ledger.json", clock=time.monotonic, started=started, timestamp=timestamp)
         with ledger.spend("startup"):
@@ -214,10 +214,14 @@ def _budget_seconds(budget: str | float | None, trials: int | None, *, demo: boo
     return parse_duration_seconds(str(budget))
 
 
-def _absolute(name: str | Path) -> str:
-    """A local path in full, so that `resume` works from another folder; any other name as it is."""
+def _lasting(request: SearchRequest) -> SearchRequest:
+    """The request with local paths in full, so that `resume` works from another folder too."""
+    return replace(request, model=_absolute(request.model), dataset=_absolute(request.dataset))
+
+
+def _absolute(name: str) -> str:
     path = Path(name).expanduser()
-    return str(path.resolve()) if name != "demo" and path.exists() else str(name)
+    return str(path.absolute()) if name != "demo" and path.exists() else name
 
 
 def _source(train: Any, validation: Any, test: Any) -> Any:

@@ -114,7 +114,7 @@ def _prepare(run: RunDirectory, request: SearchRequest, source: Any, ledger: Led
         write_json(
             run.path / "plan.json",
             {
-                "request": request.to_dict(),
+                "request": saved["request"],
                 "training": plan.to_dict(),
                 "choice": choice.to_dict(),
                 "fingerprint": loaded.encoded.fingerprint,

@@ -1,6 +1,6 @@
 """The confirm stage: the best configurations and the control, trained to full length on several seeds."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,11 +165,13 @@ def confirm_seconds(context: SearchContext, records: list[TrialRecord]) -> float
     """What the confirm stage and everything after it would take, were it to start now."""
     if context.request.budget_seconds is None:
         return 0.0
-    runs: Iterable[tuple[str, int]] = (
+    # By name: a control that equals a top trial shares its runs, which are trained once.
+    entries = {entry.name: entry for entry in choose_entries(context, records)}.values()
+    runs = [
         (entry.proposal.method, _done(records, entry) if seed == context.plan.seeds[0] else 0)
-        for entry in choose_entries(context, records)
+        for entry in entries
         for seed in context.plan.seeds
-    )
+    ]
     full, rows = context.plan.full_steps, context.validation_rows
     missing = max(0, context.request.top - len(ranking(records))) * len(context.plan.seeds)
     costs = [slice_seconds(m, done, full, rows, records, context.plan) for m, done in runs if done < full]

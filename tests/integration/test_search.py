@@ -221,11 +221,5 @@ def test_the_demos_winner_beats_word_counts_clearly(short_demo_verdict: str) -> 
     assert "clearly beats the baseline “tf-idf + logistic regression”" in short_demo_verdict
 
 
-def test_the_demos_winner_is_not_worse_than_head_only(short_demo_verdict: str) -> None:
-    assert "baseline “head only (frozen base)”" in short_demo_verdict
-    assert "does not beat the baseline “head only (frozen base)”" not in short_demo_verdict
-
-
-@pytest.mark.xfail(reason="wanted and not kept in every setting: on one thread this run ties with head only")
 def test_the_demos_winner_beats_head_only_clearly(short_demo_verdict: str) -> None:
     assert "clearly beats the baseline “head only (frozen base)”" in short_demo_verdict

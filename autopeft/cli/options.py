@@ -11,10 +11,19 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def format_option(command: Command) -> Command:
-    """`--format`: how the result is printed."""
+    """`--format`: how the result is printed; the command is given it as `output`."""
+    return _format_option("output")(command)
+
+
+def run_format_option(command: Command) -> Command:
+    """`--format` for commands where `output` is a folder: they are given it as `output_format`."""
+    return _format_option("output_format")(command)
+
+
+def _format_option(destination: str) -> Callable[[Command], Command]:
     choice = click.Choice(["table", "json", "markdown"])
-    return click.option("--format", "output", type=choice, default="table", show_default=True, help="How to print it.")(
-        command
+    return click.option(
+        "--format", destination, type=choice, default="table", show_default=True, help="How to print it."
     )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from autopeft.cli.options import run_format_option
 from autopeft.cli.run_view import show_status
 
 STATUS_EPILOG = """\b
@@ -21,14 +22,7 @@ Examples:
 
 @click.command(epilog=STATUS_EPILOG)
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["table", "json", "markdown"]),
-    default="table",
-    show_default=True,
-    help="How to print it.",
-)
+@run_format_option
 def status(run: Path, output_format: str) -> None:
     """Say how a search stands, from any terminal; the search is not disturbed."""
     from autopeft.api.status import status as ask

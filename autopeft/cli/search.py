@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from autopeft.cli.options import split_names
+from autopeft.cli.options import run_format_option, split_names
 from autopeft.errors import UsageError
 
 EPILOG = """\b
@@ -80,14 +80,7 @@ _COLUMNS = ("text", "text_pair", "label", "source", "target")
     help="Seeds on which they are.",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["table", "json", "markdown"]),
-    default="table",
-    show_default=True,
-    help="How to print the result.",
-)
+@run_format_option
 @click.option("--quiet", is_flag=True, help="No progress display.")
 def search(
     demo: bool, model: str | None, dataset: str | None, task: str | None, methods: str | None,
@@ -121,14 +114,7 @@ def search(
 @click.command(epilog=RESUME_EPILOG)
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--budget", metavar="TIME", help="A new wall clock for everything, what was spent included.")
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["table", "json", "markdown"]),
-    default="table",
-    show_default=True,
-    help="How to print the result.",
-)
+@run_format_option
 @click.option("--quiet", is_flag=True, help="No progress display.")
 def resume(run: Path, budget: str | None, output_format: str, quiet: bool) -> None:
     """Go on with a search after any stop; a finished one is shown again."""

@@ -217,8 +217,11 @@ def affordable_steps(request: SearchRequest, measured: Probe, rows: dict[str, in
 
 
 def confirm_runs(request: SearchRequest) -> int:
-    """Runs of the confirm stage: the top and the control on every seed."""
-    return (request.top + 1) * request.confirm_seeds
+    """Runs of the confirm stage: the top and the control on every seed, less the top's runs of the search's own seed.
+
+    Those the search trains to full length itself, when it promotes them to the last rung.
+    """
+    return (request.top + 1) * request.confirm_seeds - request.top
 
 
 def _fixed_seconds(measured: Probe, rows: dict[str, int], runs: int) -> float:

@@ -35,8 +35,9 @@ check: $(STAMP) ## ruff, format, types, import contracts, docs freshness
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 
+# One process a core, each with one thread of torch: more of both would only get in each other's way.
 test: $(STAMP) ## the test-suite
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 test-slow: $(STAMP) ## the slow part of the test-suite
 	$(BIN)/python -m pytest -m slow

@@ -17,7 +17,7 @@ from autopeft.cli.main import cli
 from autopeft.domain.knobs import Knob
 from autopeft.domain.methods import MethodSpec, Source
 from autopeft.domain.rules import Rule
-from autopeft.domain.units import format_count
+from autopeft.domain.units import format_bytes, format_count
 
 DOCS = Path(__file__).parent
 NOTICE = "<!-- Generated from search_spaces/ by docs/generate.py; edit the YAML, then run `make docs`. -->"
@@ -33,6 +33,7 @@ def methods_page(catalog: Catalog) -> str | None:
             f"[{method.id}](#{method.id})",
             method.title,
             method.family,
+            "named only" if method.by_name_only or method.role == "control" else "yes",
             _tasks(method),
             ANSWERS[method.can("mergeable")],
         )
@@ -43,7 +44,7 @@ def methods_page(catalog: Catalog) -> str | None:
         "Each method is one file in `search_spaces/methods/`. A control is searched only by name; it stands"
         " beside the winner as a baseline. Where a starting value depends on the base model's size, the table"
         " gives it by number of parameters.",
-        _table(("method", "title", "family", "tasks", "merges"), rows),
+        _table(("method", "title", "family", "by default", "tasks", "merges"), rows),
     ]
     for method in catalog.methods.values():
         parts += _method_section(method)
@@ -61,6 +62,33 @@ def rules_page(catalog: Catalog) -> str | None:
     ]
     for rule in catalog.rules.values():
         parts += _rule_section(rule)
+    return _page(parts)
+
+
+def devices_page(catalog: Catalog) -> str | None:
+    """docs/devices.md: the table of devices that times are predicted for, with sources."""
+    columns = ("name", "device", "usable memory", "bandwidth", "float32", "float16", "bfloat16", "also called")
+    rows = [
+        (
+            gpu.id,
+            gpu.title,
+            "varies" if gpu.usable_bytes is None else format_bytes(gpu.usable_bytes),
+            f"{gpu.bandwidth_bytes_per_second / 1e9:,.0f} GB/s",
+            *(f"{gpu.flops_per_second[dtype] / 1e12:.4g} T" for dtype in ("float32", "float16", "bfloat16")),
+            ", ".join(gpu.aliases),
+        )
+        for gpu in catalog.gpus.values()
+    ]
+    parts = [
+        "# Devices",
+        "Each device is one file in `search_spaces/gpus/`; `--gpu NAME` takes any of these names, upper or lower case,"
+        " with or without the vendor. FLOP/s are dense, by the data sheet, without TF32, which PyTorch leaves off. A"
+        " prediction multiplies them with the share that training reaches (`achieved_share`), set on measured rows of"
+        " the L40S (`benchmarks/time_metamath.md`); `autopeft estimate --probe` measures the device at hand instead.",
+        _table(columns, rows),
+    ]
+    for gpu in catalog.gpus.values():
+        parts += [f"## {gpu.id}", "\n".join(f"- {_source(source)}" for source in gpu.sources)]
     return _page(parts)
 
 
@@ -90,6 +118,7 @@ def _help(command: click.Command, context: click.Context) -> list[str]:
 GENERATORS: Mapping[str, Callable[[Catalog], str | None]] = {
     "methods.md": methods_page,
     "rules.md": rules_page,
+    "devices.md": devices_page,
     "cli.md": cli_page,
 }
 
@@ -97,6 +126,8 @@ GENERATORS: Mapping[str, Callable[[Catalog], str | None]] = {
 def _method_section(method: MethodSpec) -> list[str]:
     role = ", a control" if method.role == "control" else ""
     needs = "".join(f" Needs a model that {name.replace('_', ' ')}." for name in method.requires)
+    if method.by_name_only:
+        needs += f" Used only when it is named: {method.by_name_only}."
     facts = [
         (name.replace("_", " "), ANSWERS[fact.value], fact.provenance) for name, fact in method.capabilities.items()
     ]

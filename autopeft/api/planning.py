@@ -10,7 +10,7 @@ from autopeft.data.batches import steps_per_epoch
 from autopeft.data.task_data import TaskData
 from autopeft.domain.plan import SearchRequest, TrainingPlan
 from autopeft.domain.recommendation import Candidate, Recommendation
-from autopeft.domain.trials import TrialSpec
+from autopeft.domain.trials import Split, TrialSpec
 from autopeft.domain.units import format_duration
 from autopeft.errors import NothingFitsError, UsageError
 from autopeft.search.confirm_stage import SAFETY, TESTED_ENTRIES
@@ -150,11 +150,26 @@ def _with_length(plan: TrainingPlan, full_steps: int, validation_rows: int) -> T
     return replace(plan, full_steps=full_steps, rung_steps=rungs, rung_rows=rows)
 
 
+def evaluation_within(plan: TrainingPlan, splits: Sequence[Split], *, keeps_logits: bool) -> TrainingPlan:
+    """The plan with evaluation batches that fit where the smallest micro-batch of training does.
+
+    Args:
+        plan: by the data alone.
+        splits: of the configurations that are tried first.
+        keeps_logits: whether an evaluation keeps the logits of every token, as a training step does; else it needs
+            far less than one.
+    """
+    if not keeps_logits:
+        return plan
+    least = min(split.micro_batch_size(plan.batch_size) for split in splits)
+    return replace(plan, evaluation_batch_size=min(plan.evaluation_batch_size, least))
+
+
 def fit_to_budget(
     request: SearchRequest,
     plan: TrainingPlan,
     worker: Worker,
-    control: Proposal,
+    control: TrialSpec,
     spent_seconds: float,
     note: Callable[[str], None],
 ) -> TrainingPlan:
@@ -173,7 +188,7 @@ def fit_to_budget(
     """
     if request.budget_seconds is None:
         return plan
-    measured = probe(worker, TrialSpec(-1, control.method, control.hyperparameters, plan.seeds[0]))
+    measured = probe(worker, control)
     timed = replace(plan, step_seconds=measured.step_seconds, evaluation_row_seconds=measured.evaluation_row_seconds)
     if request.full_steps is not None:
         _require_a_trial(request, timed, worker.data.rows, spent_seconds)

@@ -13,8 +13,10 @@ from autopeft.domain.knobs import Value
 from autopeft.domain.memory import DType, Estimator, MemoryEstimate, StepShape
 from autopeft.domain.plan import SearchRequest
 from autopeft.domain.recommendation import Recommendation
+from autopeft.domain.trials import Split
 from autopeft.errors import InputError
 from autopeft.memory.estimate import TracingEstimator
+from autopeft.recommend.batch import fit_step
 from autopeft.recommend.fit import require_candidates
 from autopeft.recommend.options import DEVICE_CONTEXT_BYTES, Options
 from autopeft.search.sampler import Proposal
@@ -71,23 +73,36 @@ class Pricing:
             trials=request.trials or 20,
         )
         answer = rank_methods(asked, choose_methods(self._catalog, names, None), options, self._estimator)
-        require_candidates(answer, may_recompute=False)
+        require_candidates(answer)
         return answer
 
-    def fits(self, proposal: Proposal) -> bool:
-        """Whether the configuration is predicted to stay within the budget."""
+    def split(self, proposal: Proposal) -> Split | None:
+        """How the configuration's steps are predicted to stay within the budget; None where they do not."""
         if self._budget_bytes is None:
-            return True
+            return Split()
         try:
-            estimate = self._estimate(self._estimator, proposal.method, proposal.hyperparameters, self.shape)
+            found = fit_step(
+                lambda shape: self._estimate(self._estimator, proposal.method, proposal.hyperparameters, shape),
+                self.shape,
+                budget_bytes=self._budget_bytes,
+                context_bytes=DEVICE_CONTEXT_BYTES,
+                may_recompute=self._catalog.methods[proposal.method].can("gradient_checkpointing") is not False,
+            )
         except InputError:
-            return False
-        return estimate.reserved_bytes + DEVICE_CONTEXT_BYTES <= self._budget_bytes
+            return None
+        return Split(found.shape.accumulation, found.shape.gradient_checkpointing) if found.fits else None
 
-    def known_peak_bytes(self, method: str, hyperparameters: Mapping[str, Value]) -> int | None:
+    def known_peak_bytes(self, method: str, hyperparameters: Mapping[str, Value], split: Split) -> int | None:
         """The predicted peak of the batch that a trial was measured on; None where unknown."""
+        rows = self._measured_batch.batch_size
+        shape = replace(
+            self._measured_batch,
+            batch_size=split.micro_batch_size(rows),
+            accumulation=min(split.accumulation, rows),
+            gradient_checkpointing=split.gradient_checkpointing,
+        )
         try:
-            return self._estimate(self._twin, method, hyperparameters, self._measured_batch).peak_bytes
+            return self._estimate(self._twin, method, hyperparameters, shape).peak_bytes
         except InputError:
             return None
 

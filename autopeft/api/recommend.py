@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, Unpack
 
+from autopeft.api.price_ahead import price_ahead
 from autopeft.api.request import (
-    BAR_TO_BEAT,
+    MemoryOptions,
     Request,
     StepOptions,
     choose_methods,
     count_training_rows,
     read_request,
-    size_bytes,
     tracing_estimator,
 )
+from autopeft.api.timing import TrainingRun, read_setting
 from autopeft.domain.memory import DType, Estimator
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.recommendation import Recommendation
@@ -35,6 +37,9 @@ class RankedMethods(Recommendation):
             "title",
             "score",
             "fits",
+            "batch_size",
+            "accumulation",
+            "gradient_checkpointing",
             "trainable_parameters",
             "peak_bytes",
             "reserved_bytes",
@@ -62,23 +67,26 @@ def recommend(  # noqa: PLR0913 - the public verb: one keyword for each option o
     trials: int | None = None,
     no_inference_overhead: bool = False,
     priority: Priority | None = None,
+    gpu: str | None = None,
+    price_per_hour: float | None = None,
     allow_empty: bool = False,
+    **memory: Unpack[MemoryOptions],
 ) -> RankedMethods:
     """Rank the methods for a model, a task and a memory budget, without weights and without a GPU.
 
     Args:
         model: hub id, local folder, or a config.json.
         task: task id; by default what suits the architecture.
-        gpu_mem: memory that training may use on the device, like `"24GB"`, or bytes; None ranks
-            without a budget.
+        gpu_mem: memory that training may use on the device, like `"24GB"`, bytes, or `"auto"` for what is free on
+            the device at hand; None takes the named device's, or ranks without a budget.
         dataset: a local file or folder; its rows are counted for the rules about data size.
         methods: ids to choose among; by default all of the catalogue.
         exclude: ids to leave out.
-        batch_size: sequences in one forward pass; by default the task's, or one at a time, accumulated to
-            the task's, where LoRA does not fit otherwise.
+        batch_size: sequences in one optimizer step; by default the task's. Under a budget each method gets the
+            largest micro-batch that fits, accumulated to this, with activations recomputed where it must be.
         max_length: tokens in a sequence; by default the task's.
         dtype: of the base model's weights.
-        gradient_checkpointing: whether activations are recomputed.
+        gradient_checkpointing: whether activations are recomputed even where it need not be.
         num_labels: outputs of a classification head.
         training_rows: labelled examples, where no data set is given.
         epochs: passes over them.
@@ -86,7 +94,11 @@ def recommend(  # noqa: PLR0913 - the public verb: one keyword for each option o
         trials: configurations that will be tried; None means the starting values only.
         no_inference_overhead: whether the result must run as fast as the base model.
         priority: quality, memory or speed.
+        gpu: a device of the table, like `"L40S"`: ranks by seconds rather than operations, and says hours.
+        price_per_hour: of the device, for the money of a whole training.
         allow_empty: whether an answer without candidates is returned rather than raised.
+        **memory: quantization, upcast, optimizer, accumulation, attention, gpus and sharding, as in
+            `autopeft.domain.memory.StepShape`.
 
     Raises:
         NothingFitsError: no method fits; the message names the nearest.
@@ -95,12 +107,16 @@ def recommend(  # noqa: PLR0913 - the public verb: one keyword for each option o
     """
     from autopeft.catalog.load import load_catalog
 
-    step = StepOptions(batch_size, max_length, dtype, gradient_checkpointing, num_labels)
-    request = read_request(load_catalog(), model, task, step)
+    step = StepOptions(batch_size, max_length, dtype, gradient_checkpointing, num_labels, **memory)
+    catalog = load_catalog()
+    run = TrainingRun(training_rows, epochs, max_steps, price_per_hour)
+    budget_bytes = read_setting(catalog, gpu, run).budget_bytes(gpu_mem)
+    request = read_request(catalog, model, task, step)
+    rows = count_training_rows(dataset, request.task) if dataset else training_rows
     options = Options(
         shape=request.shape,
-        budget_bytes=size_bytes(gpu_mem),
-        training_rows=count_training_rows(dataset, request.task) if dataset else training_rows,
+        budget_bytes=budget_bytes,
+        training_rows=rows,
         epochs=epochs,
         max_steps=max_steps,
         trials=1 if trials is None else trials,
@@ -109,25 +125,17 @@ def recommend(  # noqa: PLR0913 - the public verb: one keyword for each option o
     )
     chosen = choose_methods(request.catalog, methods, exclude)
     estimator = tracing_estimator(request.catalog)
-    if batch_size is None and not _bar_to_beat_fits(request, options, estimator):
-        options = one_sequence_at_a_time(options)
-    answer = rank_methods(request, chosen, options, estimator)
+    price_ahead(estimator, [partial(_rank_one, request, method, options) for method in chosen])
+    setting = read_setting(catalog, gpu, replace(run, rows=rows))
+    answer = rank_methods(request, chosen, options, setting.timed(estimator))
     if not allow_empty:
         require_candidates(answer)
     return answer
 
 
-def _bar_to_beat_fits(request: Request, options: Options, estimator: Estimator) -> bool:
-    """Whether the method that the others are held against fits as the task would run it."""
-    if options.budget_bytes is None:
-        return True
-    return bool(rank_methods(request, (request.catalog.method(BAR_TO_BEAT),), options, estimator).candidates)
-
-
-def one_sequence_at_a_time(options: Options) -> Options:
-    """The same optimizer step in as many forward passes as it has sequences: the least memory for it."""
-    shape = replace(options.shape, batch_size=1)
-    return replace(options, shape=shape, accumulation=options.accumulation * options.shape.batch_size)
+def _rank_one(request: Request, method: MethodSpec, options: Options, estimator: Estimator) -> None:
+    """Ask everything that the recommendation asks about one method."""
+    rank_methods(request, (method,), options, estimator)
 
 
 def rank_methods(

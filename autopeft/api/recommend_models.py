@@ -1,11 +1,21 @@
 """`recommend` without a model: what a memory budget can fine-tune among well-known base models."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, Unpack
 
-from autopeft.api.recommend import one_sequence_at_a_time, rank_methods
-from autopeft.api.request import BAR_TO_BEAT, Request, StepOptions, read_request, size_bytes, tracing_estimator
+from autopeft.api.price_ahead import price_ahead
+from autopeft.api.recommend import rank_methods
+from autopeft.api.request import (
+    BAR_TO_BEAT,
+    MemoryOptions,
+    Request,
+    StepOptions,
+    read_request,
+    tracing_estimator,
+)
+from autopeft.api.timing import TrainingRun, read_setting
 from autopeft.domain.memory import DType, Estimator, StepShape
 from autopeft.domain.methods import MethodSpec
 from autopeft.errors import NothingFitsError, UsageError
@@ -55,15 +65,17 @@ class ModelsForBudget:
 
 
 def recommend_models(
-    gpu_mem: str | int,
+    gpu_mem: str | int | None = None,
     *,
+    gpu: str | None = None,
     task: str | None = None,
     batch_size: int | None = None,
     max_length: int | None = None,
     dtype: DType = "bfloat16",
     gradient_checkpointing: bool = False,
+    **memory: Unpack[MemoryOptions],
 ) -> ModelsForBudget:
-    """For each base model of the shipped table: the first way that fits, and what it needs.
+    """For each base model that the shipped table suggests: the largest step that fits, and what it needs.
 
     Raises:
         NothingFitsError: not even the smallest model fits.
@@ -72,22 +84,24 @@ def recommend_models(
     from autopeft.catalog.load import load_catalog
 
     catalog = load_catalog()
-    budget = size_bytes(gpu_mem)
+    budget = read_setting(catalog, gpu, TrainingRun()).budget_bytes(gpu_mem)
     if budget is None:
         raise UsageError("a memory budget is missing", hint="name it like 24GB")
-    step = StepOptions(batch_size, max_length, dtype, gradient_checkpointing)
+    step = StepOptions(batch_size, max_length, dtype, gradient_checkpointing, **memory)
     estimator = tracing_estimator(catalog)
-    found = []
-    for name in catalog.models:
+    asked = []
+    for name in catalog.suggested_models:
         try:
             request = read_request(catalog, name, task, step)
         except UsageError:
             # This model cannot do the task, or not at this length; another may.
             continue
-        found.append(_first_that_fits(request, Options(shape=request.shape, budget_bytes=budget), estimator))
+        asked.append((request, Options(shape=request.shape, budget_bytes=budget)))
+    price_ahead(estimator, [partial(_largest_that_fits, request, options) for request, options in asked])
+    found = [_largest_that_fits(request, options, estimator) for request, options in asked]
     if not any(one.fits for one in found):
         raise NothingFitsError(
-            f"no well-known model can be fine-tuned in {gpu_mem}",
+            f"no well-known model can be fine-tuned in {gpu_mem or gpu}",
             hint="give more memory, or a smaller --max-length",
         )
     return ModelsForBudget(
@@ -95,28 +109,24 @@ def recommend_models(
     )
 
 
-def _first_that_fits(request: Request, options: Options, estimator: Estimator) -> FittingModel:
-    """LoRA as the task would run it, else one sequence at a time, else with checkpointing too."""
+def _largest_that_fits(request: Request, options: Options, estimator: Estimator) -> FittingModel:
+    """LoRA with the largest micro-batch that fits, with activations recomputed where nothing else does."""
     method = request.catalog.method(BAR_TO_BEAT)
-    shape, needed = options.shape, None
-    for one in _ladder(request, options):
-        answer = rank_methods(request, (method,), one, estimator)
-        estimates = [candidate.estimate for candidate in answer.candidates]
-        estimates += [exclusion.estimate for exclusion in answer.excluded if exclusion.estimate]
-        shape, needed = one.shape, min((e.reserved_bytes + one.context_bytes for e in estimates), default=None)
-        if answer.candidates:
-            return _entry(request, shape, method, needed)
-    return _entry(request, shape, None, needed)
+    if not _weights_fit(request, options):
+        return _entry(request, options.shape, None, None)
+    answer = rank_methods(request, (method,), options, estimator)
+    if answer.candidates:
+        best = answer.candidates[0]
+        return _entry(request, best.shape, method, best.estimate.reserved_bytes + options.context_bytes)
+    estimates = [one.estimate for one in answer.excluded if one.estimate]
+    needed = min((one.reserved_bytes + options.context_bytes for one in estimates), default=None)
+    return _entry(request, options.shape, None, needed)
 
 
-def _ladder(request: Request, options: Options) -> tuple[Options, ...]:
-    """Ever leaner ways to run the same step; none where the weights alone are above the budget."""
-    weight_bytes = request.base_parameters * (4 if options.shape.dtype == "float32" else 2)
-    if options.budget_bytes is not None and weight_bytes + options.context_bytes > options.budget_bytes:
-        return ()
-    single = one_sequence_at_a_time(options)
-    checkpointed = replace(single, shape=replace(single.shape, gradient_checkpointing=True))
-    return tuple(dict.fromkeys((options, single, checkpointed)))
+def _weights_fit(request: Request, options: Options) -> bool:
+    """Whether it is worth a trace: the weights alone are within the budget."""
+    weight_bytes = request.base_parameters * options.shape.least_bytes_per_parameter
+    return options.budget_bytes is None or weight_bytes + options.context_bytes <= options.budget_bytes
 
 
 def _entry(request: Request, shape: StepShape, method: MethodSpec | None, needed_bytes: int | None) -> FittingModel:

@@ -1,15 +1,27 @@
 """What a user asks for, resolved: model, task, architecture and the shape of a step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import TypedDict
 
 from autopeft.catalog.contents import Catalog
-from autopeft.domain.memory import DType, Estimator, StepShape
+from autopeft.domain.memory import (
+    Attention,
+    DType,
+    Estimator,
+    OptimizerName,
+    Quantization,
+    Sharding,
+    StepShape,
+    Upcast,
+)
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.models import ArchitectureSpec, Kind, ModelSpec
+from autopeft.domain.step_checks import refused_shape
 from autopeft.domain.tasks import TaskSpec
 from autopeft.domain.units import parse_size_bytes
 from autopeft.errors import UsageError
+from autopeft.memory.cache import cache_key, user_cache
 
 # The method that the others are held against (rule P01); every architecture here takes it.
 BAR_TO_BEAT = "lora"
@@ -48,11 +60,12 @@ class StepOptions:
     """What a user may say about a training step; None takes the task's default.
 
     Attributes:
-        batch_size: sequences in one step.
+        batch_size: sequences in one forward pass; under a budget of `recommend`, in one optimizer step.
         max_length: tokens in a sequence.
         dtype: of the base model's weights.
         gradient_checkpointing: whether activations are recomputed.
         num_labels: outputs of a classification head.
+        quantization: and what follows: as in `StepShape`.
     """
 
     batch_size: int | None = None
@@ -60,6 +73,26 @@ class StepOptions:
     dtype: DType = "bfloat16"
     gradient_checkpointing: bool = False
     num_labels: int = 2
+    quantization: Quantization | None = None
+    upcast: Upcast = "none"
+    optimizer: OptimizerName = "adamw"
+    accumulation: int = 1
+    attention: Attention = "sdpa"
+    gpus: int = 1
+    sharding: Sharding = "ddp"
+    inference: bool = False
+
+
+class MemoryOptions(TypedDict, total=False):
+    """Options of a step that the verbs pass on; each as in `StepShape`."""
+
+    quantization: Quantization | None
+    upcast: Upcast
+    optimizer: OptimizerName
+    accumulation: int
+    attention: Attention
+    gpus: int
+    sharding: Sharding
 
 
 def read_request(catalog: Catalog, model: str, task: str | None, step: StepOptions) -> Request:
@@ -100,7 +133,7 @@ def step_shape(model: ModelSpec, architecture: ArchitectureSpec, task: TaskSpec,
     """The shape of a step, with the task's defaults where the user said nothing.
 
     Raises:
-        UsageError: a size below one, or a length that the model cannot take.
+        UsageError: a size below one, a length that the model cannot take, or options that exclude each other.
     """
     longest = longest_sequence(model, architecture)
     batch_size = task.default_batch_size if step.batch_size is None else step.batch_size
@@ -116,13 +149,10 @@ def step_shape(model: ModelSpec, architecture: ArchitectureSpec, task: TaskSpec,
         raise UsageError(
             f"{model.name} takes at most {longest} tokens, not {max_length}", hint=f"use {longest} or fewer"
         )
-    return StepShape(
-        batch_size=batch_size,
-        max_length=max_length,
-        dtype=step.dtype,
-        gradient_checkpointing=step.gradient_checkpointing,
-        num_labels=step.num_labels,
-    )
+    shape = StepShape(**asdict(step) | {"batch_size": batch_size, "max_length": max_length})
+    if refusal := refused_shape(shape):
+        raise UsageError(refusal.message, hint=refusal.hint)
+    return shape
 
 
 def longest_sequence(model: ModelSpec, architecture: ArchitectureSpec) -> int:
@@ -137,14 +167,26 @@ def longest_sequence(model: ModelSpec, architecture: ArchitectureSpec) -> int:
 
 
 def count_base_parameters(catalog: Catalog, model: ModelSpec, task: TaskSpec, shape: StepShape) -> int:
-    """Parameters of the base model without a task head: the shipped table's, else counted on the meta device."""
-    known = catalog.model_parameters.get(model.name)
+    """Parameters of the base model without a task head: the shipped table's, else counted on meta and remembered."""
+    known = catalog.model_parameters.get(model.name) if model.path is None else None
     if known is not None:
         return known
+    cache = user_cache()
+    key = cache_key({"base parameters of": dict(model.config), "head": task.head})
+    kept = (cache.get(key) or {}).get("parameters") if cache else None
+    if isinstance(kept, int):
+        return kept
+    counted = _counted_on_meta(model, task, shape)
+    if cache:
+        cache.put(key, {"parameters": counted})
+    return counted
+
+
+def _counted_on_meta(model: ModelSpec, task: TaskSpec, shape: StepShape) -> int:
     from autopeft.modeling.build import build_on_meta
     from autopeft.modeling.heads import head_modules
 
-    base = build_on_meta(model, task, shape)
+    base = build_on_meta(model, task, replace(shape, quantization=None))
     heads = tuple(f"{name}." for name in head_modules(base))
     return sum(one.numel() for name, one in base.named_parameters() if not (heads and name.startswith(heads)))
 
@@ -152,12 +194,15 @@ def count_base_parameters(catalog: Catalog, model: ModelSpec, task: TaskSpec, sh
 def choose_methods(
     catalog: Catalog, methods: Sequence[str] | None, exclude: Sequence[str] | None
 ) -> tuple[MethodSpec, ...]:
-    """The methods in question: those named, else all; less those excluded.
+    """The methods in question: those named, else all that are used by default; less those excluded.
 
     Raises:
         UsageError: an unknown name, or nothing is left.
     """
-    named = {catalog.method(name).id: catalog.method(name) for name in methods} if methods else catalog.methods
+    if methods:
+        named = {catalog.method(name).id: catalog.method(name) for name in methods}
+    else:
+        named = {method.id: method for method in catalog.methods.values() if not method.by_name_only}
     left_out = {catalog.method(name).id for name in exclude or ()}
     chosen = tuple(method for name, method in named.items() if name not in left_out)
     if not chosen:
@@ -186,12 +231,11 @@ def count_training_rows(dataset: str, task: TaskSpec) -> int:
 
 
 def tracing_estimator(catalog: Catalog) -> Estimator:
-    """The estimator that traces a training step, imported now: it brings torch."""
+    """The estimator that traces a training step, or knows it from an earlier one; torch comes with the first trace."""
     return _estimator(catalog)
 
 
 def _estimator(catalog: Catalog) -> Estimator:
-    from autopeft.memory.cache import EstimateCache
     from autopeft.memory.estimate import TracingEstimator
 
-    return TracingEstimator(catalog, cache=EstimateCache())
+    return TracingEstimator(catalog)

@@ -8,7 +8,7 @@ from typing import Any
 from autopeft.api.baselines import measure_baselines
 from autopeft.api.environment import environment
 from autopeft.api.loading import load_lines
-from autopeft.api.planning import Choice, cap_starts, choose, fit_to_budget, provisional_plan
+from autopeft.api.planning import Choice, cap_starts, choose, evaluation_within, fit_to_budget, provisional_plan
 from autopeft.api.preparation import Subject, fast_autocast, load_data, load_worker, read_subject
 from autopeft.api.pricing import Pricing
 from autopeft.catalog.contents import Catalog
@@ -16,8 +16,10 @@ from autopeft.catalog.load import load_catalog
 from autopeft.data.load import LoadedData
 from autopeft.domain.plan import SearchRequest, TrainingPlan
 from autopeft.domain.progress import Observer
+from autopeft.domain.trials import Split, TrialSpec
 from autopeft.errors import DataError, RunInterrupted
 from autopeft.execution.in_process import InProcessExecutor
+from autopeft.recommend.options import DEVICE_CONTEXT_BYTES
 from autopeft.reporting.model_card import model_card
 from autopeft.reporting.write import write_report
 from autopeft.search.confirm_stage import choose_entries, confirm_stage, saved_entries
@@ -28,6 +30,7 @@ from autopeft.search.result import Frame, build_result
 from autopeft.search.run_directory import RunDirectory, intact, read_json, write_atomically, write_json
 from autopeft.search.search_stage import search_stage
 from autopeft.training.checkpoint import load_tensors, prune_checkpoints, save_tensors
+from autopeft.training.device_memory import hold_to_budget
 from autopeft.training.head_start import with_head_start
 from autopeft.training.worker import Worker
 
@@ -105,6 +108,7 @@ def _prepare(run: RunDirectory, request: SearchRequest, source: Any, ledger: Led
     with ledger.spend("startup"):
         plan = provisional_plan(request, subject, loaded.encoded, autocast)
         worker = load_worker(subject, loaded.encoded, catalog, plan, threads=request.threads)
+        hold_to_budget(worker.device, request.gpu_mem_bytes, DEVICE_CONTEXT_BYTES)
         pricing = Pricing(subject, catalog, worker, request.gpu_mem_bytes)
     if "training" in saved:
         with intact(run.path / "plan.json"):
@@ -135,10 +139,14 @@ def _plan(
 ) -> tuple[TrainingPlan, Choice]:
     with ledger.spend("startup"):
         choice = choose(request, pricing.recommendation(request), catalog)
+        proposals = (*choice.starts, *([choice.control] if choice.control else []))
+        splits = [pricing.split(proposal) or Split() for proposal in proposals]
+        plan = evaluation_within(plan, splits, keeps_logits=not worker.data.label_names)
     before = ledger.spent_seconds
     with ledger.spend("probe"):
-        timed = choice.control or choice.starts[0]
-        plan = fit_to_budget(request, plan, worker, timed, ledger.spent_seconds, observer.note)
+        timed, split = (choice.control, splits[-1]) if choice.control else (choice.starts[0], splits[0])
+        probed = TrialSpec(-1, timed.method, timed.hyperparameters, plan.seeds[0], split)
+        plan = fit_to_budget(request, plan, worker, probed, ledger.spent_seconds, observer.note)
     ledger.book("probe", 0.0, compute_seconds=ledger.spent_seconds - before)
     remaining = (request.budget_seconds or 0.0) - ledger.spent_seconds
     return plan, cap_starts(choice, request, plan, remaining)
@@ -178,7 +186,7 @@ def _context(
         searched=prepared.choice.searched,
         starts=prepared.choice.starts,
         control=prepared.choice.control,
-        fits=prepared.pricing.fits,
+        split=prepared.pricing.split,
         test_rows=rows["test"],
         validation_rows=rows["validation"],
         max_length=prepared.loaded.encoded.max_length,

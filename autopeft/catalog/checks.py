@@ -45,7 +45,7 @@ def check_references(files: CatalogFiles) -> list[Problem]:
         *_twice("method name", (named for entry in files.methods for named in _names(*entry))),
         *_twice("task name", (named for entry in files.tasks for named in _names(*entry))),
         *_twice("model_type", _model_types(files)),
-        *_twice("model", ((name, file, ("models", name)) for file, entry in files.models for name in entry.models)),
+        *_twice("model", ((name, file, ("models", at)) for file, entry in files.models for name, at in entry.names())),
         *_twice("rule", ((rule.id, file, ("rules", index, "id")) for file, index, rule in _rules(files))),
         *_unknown_tasks(files),
         *_unserved_roles(files),
@@ -87,18 +87,21 @@ def _unknown_tasks(files: CatalogFiles) -> Iterable[Problem]:
 
 
 def _unserved_roles(files: CatalogFiles) -> Iterable[Problem]:
-    """A method that names roles must find a module in every architecture that it is meant for."""
+    """A method that names roles must find one in every architecture that it is meant for.
+
+    A role that an architecture states as empty counts: the method then says by itself that it does not apply.
+    """
     for file, method in files.methods:
         for field, roles in method.targets.items():
             for _, architecture in files.architectures:
-                if _meant_for(method, architecture) and not any(architecture.roles.get(role) for role in roles):
+                if _meant_for(method, architecture) and not any(role in architecture.roles for role in roles):
                     yield file.problem(("targets", field), f"names no module of {architecture.id}")
 
 
 def _meant_for(method: MethodSchema, architecture: ArchitectureSchema) -> bool:
     if method.architectures and architecture.kind not in method.architectures:
         return False
-    return architecture.has_biases or "has_biases" not in method.requires
+    return all(getattr(architecture, fact) for fact in method.requires)
 
 
 def _broken_rules(files: CatalogFiles) -> Iterable[Problem]:

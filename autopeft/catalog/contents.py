@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from autopeft.domain.evidence import Evidence
+from autopeft.domain.hardware import HardwareSpec
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.models import ArchitectureSpec, ModelSpec
 from autopeft.domain.rules import Rule
@@ -15,6 +16,7 @@ from autopeft.errors import UsageError
 
 Entry = TypeVar("Entry")
 _NONE: Mapping[str, str] = MappingProxyType({})
+_VENDOR_WORDS = ("nvidia", "geforce", "tesla")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,9 @@ class Catalog:
         models: hub id -> base model with its config.
         model_parameters: hub id -> parameter count of that base model.
         evidence: published measurements.
-        aliases: other names of methods and tasks -> their ids.
+        aliases: other names of methods, tasks and devices -> their ids.
+        suggested_models: hub ids of the base models that are proposed to a user who names none.
+        gpus: devices that training runs on, the generic CPU among them.
     """
 
     methods: Mapping[str, MethodSpec]
@@ -40,6 +44,8 @@ class Catalog:
     model_parameters: Mapping[str, int]
     evidence: Mapping[str, Evidence]
     aliases: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    suggested_models: tuple[str, ...] = ()
+    gpus: Mapping[str, HardwareSpec] = field(default_factory=lambda: MappingProxyType({}))
 
     def method(self, name: str) -> MethodSpec:
         """The method of that id or alias, upper or lower case.
@@ -64,6 +70,15 @@ class Catalog:
             UsageError: there is none; the hint names what comes nearest.
         """
         return self._find("rule", self.rules, name)
+
+    def gpu(self, name: str) -> HardwareSpec:
+        """The device of that id or alias, with or without its vendor: `L40S`, `NVIDIA L40S`, `rtx4090`.
+
+        Raises:
+            UsageError: there is none; the hint names what comes nearest.
+        """
+        words = [word for word in name.lower().replace("-", " ").split() if word not in _VENDOR_WORDS]
+        return self._find("device in the table", self.gpus, "-".join(words) or name)
 
     def _find(self, kind: str, entries: Mapping[str, Entry], name: str) -> Entry:
         by_name = {key.lower(): key for key in entries}

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from autopeft.catalog.checks import CatalogFiles, check_references
 from autopeft.catalog.contents import Catalog
 from autopeft.catalog.evidence_schema import EvidenceSchema
+from autopeft.catalog.hardware_schema import HardwareSchema
 from autopeft.catalog.locate import search_spaces_root
 from autopeft.catalog.method_schema import MethodSchema
 from autopeft.catalog.model_schema import ArchitectureSchema, ModelsSchema
@@ -45,9 +46,10 @@ def _load(root: Path) -> Catalog:
     model_files = reader.read("models", ModelsSchema)
     rule_files = reader.read("rules", RulesSchema)
     evidence = reader.read("evidence", EvidenceSchema)
+    gpus = reader.read("gpus", HardwareSchema)
     files = CatalogFiles(methods, tasks, architectures, model_files, rule_files, reader.names)
     problems = reader.problems + check_references(files)
-    for entries in (methods, tasks, architectures, evidence):
+    for entries in (methods, tasks, architectures, evidence, gpus):
         problems += [_misnamed(file) for file, entry in entries if entry.id != Path(file.shown).stem]
     raise_problems(problems)
     models = {name: model for _, entry in model_files for name, model in entry.to_domain().items()}
@@ -62,7 +64,10 @@ def _load(root: Path) -> Catalog:
         aliases=MappingProxyType(
             {alias: entry.id for _, entry in methods for alias in entry.aliases}
             | {alias: entry.id for _, entry in tasks for alias in entry.aliases}
+            | {alias: entry.id for _, entry in gpus for alias in entry.aliases}
         ),
+        gpus=_by_id(entry.to_domain() for _, entry in gpus),
+        suggested_models=tuple(name for _, entry in model_files for name in entry.suggested()),
     )
 
 

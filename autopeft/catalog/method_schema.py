@@ -90,6 +90,8 @@ class MethodSchema(Strict):
     summary: str = Field(min_length=1)
     family: Literal["additive", "selective", "reparametrization", "hybrid", "control"]
     role: Literal["candidate", "control"] = "candidate"
+    default: bool = True
+    why: str = ""
     aliases: list[str] = Field(default_factory=list)
     builder: str
     targets: dict[str, list[str]] = Field(default_factory=dict)
@@ -146,6 +148,12 @@ class MethodSchema(Strict):
             raise ValueError("knobs, settings and targets set the same field of the peft configuration")
         return self
 
+    @model_validator(mode="after")
+    def _what_is_left_out_says_why(self) -> Self:
+        if self.default == bool(self.why):
+            raise ValueError("`why` says why a method is used only when it is named, and goes with `default: false`")
+        return self
+
     def to_domain(self) -> MethodSpec:
         """The domain object."""
         return MethodSpec(
@@ -163,4 +171,5 @@ class MethodSchema(Strict):
             tasks=tuple(self.tasks),
             architectures=tuple(self.architectures),
             requires=tuple(self.requires),
+            by_name_only=self.why,
         )

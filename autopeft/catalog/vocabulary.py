@@ -46,7 +46,7 @@ ROLES = (
 TRAINING_KNOBS = frozenset({"learning_rate", "weight_decay"})
 
 # Facts about an architecture that a method may require.
-REQUIREMENTS = frozenset({"has_biases"})
+REQUIREMENTS = frozenset({"has_biases", "has_linear_layers"})
 
 # peft's `TaskType` names.
 PEFT_TASK_TYPES = frozenset({"SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION"})

@@ -21,8 +21,13 @@ def show_methods(catalog: Catalog, output: Output) -> None:
     if output == "json":
         print_json({"methods": [_plain(method) for method in catalog.methods.values()]})
         return
-    rows = [(one.id, one.family, one.summary) for one in catalog.methods.values()]
+    rows = [(_marked(one), one.family, one.summary) for one in catalog.methods.values()]
     print_table(("method", "family", "what it does"), rows, output)
+    click.echo("\n*: used only when it is named; `autopeft methods NAME` says why.", err=True)
+
+
+def _marked(method: MethodSpec) -> str:
+    return f"{method.id} *" if method.by_name_only else method.id
 
 
 def show_method(method: MethodSpec, output: Output) -> None:
@@ -32,6 +37,8 @@ def show_method(method: MethodSpec, output: Output) -> None:
         return
     click.echo(click.style(method.title, bold=True) + f" ({method.id}, {method.family})\n")
     print_paragraph(method.summary, output)
+    if method.by_name_only:
+        print_paragraph(method.by_name_only, output, label="Used only when named:")
     if method.knobs:
         print_heading("Hyperparameters", output)
         rows = [(knob.name, _range(knob), _defaults(knob)) for knob in method.knobs]

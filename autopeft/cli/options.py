@@ -1,12 +1,14 @@
 """Options that several commands share."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, get_args
 
 import click
 
+from autopeft.domain.memory import Attention, OptimizerName, Quantization, Sharding, Upcast
 from autopeft.errors import UsageError
 
+MEMORY_OPTIONS = ("quantization", "upcast", "optimizer", "accumulation", "attention", "gpus", "sharding")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -34,7 +36,7 @@ def step_options(command: Command) -> Command:
             click.option(
                 "--batch-size",
                 type=click.IntRange(min=1),
-                help="Sequences in one pass; else the task's, or 1.",
+                help="Sequences in one step; else the task's.",
             ),
             click.option(
                 "--max-length",
@@ -56,10 +58,58 @@ def step_options(command: Command) -> Command:
                 show_default=True,
                 help="Classes, for classification.",
             ),
+            *_memory_options(),
         )
     ):
         command = option(command)
     return command
+
+
+def hardware_options(command: Command) -> Command:
+    """What the step runs on, and what that costs."""
+    for option in (
+        click.option(
+            "--price-per-hour",
+            type=click.FloatRange(min=0),
+            metavar="AMOUNT",
+            help="Of the device named by --gpu, for the cost of the training.",
+        ),
+        click.option(
+            "--gpu",
+            metavar="NAME",
+            help="A device of the table, like L40S: its speed, and its memory where --gpu-mem is not given.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _memory_options() -> tuple[Callable[[Command], Command], ...]:
+    """The options of a step that only change its memory."""
+    return (
+        _choice("--quantization", get_args(Quantization), None, "Of the frozen base, as bitsandbytes does it."),
+        _choice("--upcast-unquantized", get_args(Upcast), "none", "What of the rest goes to float32.", "upcast"),
+        _choice("--optimizer", get_args(OptimizerName), "adamw", "Those with 8bit or paged are bitsandbytes'."),
+        click.option(
+            "--accumulation",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="Forward passes in one optimizer step.",
+        ),
+        _choice("--attention", get_args(Attention), "sdpa", "How attention is computed."),
+        click.option(
+            "--gpus", type=click.IntRange(min=1), default=1, show_default=True, help="Devices that train together."
+        ),
+        _choice("--sharding", get_args(Sharding), "ddp", "How several share the model: not at all (ddp), or fsdp."),
+    )
+
+
+def _choice(
+    name: str, values: Sequence[str], default: str | None, text: str, destination: str | None = None
+) -> Callable[[Command], Command]:
+    names = (name,) if destination is None else (name, destination)
+    return click.option(*names, type=click.Choice(values), default=default, show_default=default is not None, help=text)
 
 
 def split_names(text: str | None) -> list[str] | None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autopeft.cli.options import format_option, split_names, step_options
+from autopeft.cli.options import MEMORY_OPTIONS, format_option, hardware_options, split_names, step_options
 from autopeft.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,11 +16,12 @@ Examples:
   autopeft recommend --gpu-mem 8GB --model ./my-bert --rows 2000 --trials 20
   autopeft recommend --gpu-mem 24GB                 # what fits, for well-known models
   autopeft recommend --gpu-mem 80GB --model ./config.json --format json
+  autopeft recommend --gpu L40S --model gpt2 --rows 20000 --price-per-hour 1.80
 """
 
 
 @click.command(epilog=EPILOG)
-@click.option("--gpu-mem", metavar="SIZE", help="Memory that training may use, like 24GB (10^9) or 24GiB (2^30).")
+@click.option("--gpu-mem", metavar="SIZE", help="Memory that training may use: 24GB (10^9), 24GiB (2^30), auto.")
 @click.option("--model", metavar="ID_OR_PATH", help="Hub id, model folder, or a config.json; no weights are needed.")
 @click.option("--task", metavar="TASK", help="See `autopeft tasks`; by default what suits the architecture.")
 @click.option("--methods", metavar="A,B", help="Choose among these only; see `autopeft methods`.")
@@ -41,6 +42,7 @@ Examples:
 )
 @click.option("--no-inference-overhead", is_flag=True, help="The result must run as fast as the base model.")
 @click.option("--priority", type=click.Choice(["quality", "memory", "speed"]), help="What matters most.")
+@hardware_options
 @step_options
 @format_option
 def recommend(gpu_mem: str | None, model: str | None, output: "Output", **asked: Any) -> None:
@@ -56,21 +58,23 @@ def recommend(gpu_mem: str | None, model: str | None, output: "Output", **asked:
         _recommend_models(gpu_mem, output, asked)
         return
     from autopeft.api.recommend import recommend as ask
-    from autopeft.cli.recommend_view import show
+    from autopeft.cli.recommend_view import say_by_name_only, show
     from autopeft.recommend.fit import require_candidates
 
     answer = ask(model, gpu_mem=gpu_mem, allow_empty=True, **asked)
     show(answer, output)
+    if not asked["methods"]:
+        say_by_name_only(output)
     require_candidates(answer)
 
 
 def _recommend_models(gpu_mem: str | None, output: "Output", asked: dict[str, Any]) -> None:
-    if gpu_mem is None:
+    if gpu_mem is None and asked["gpu"] is None:
         raise UsageError(
-            "recommend needs --gpu-mem or --model", hint="name a budget (--gpu-mem 24GB), a model, or both"
+            "recommend needs --gpu-mem, --gpu or --model", hint="name a budget (--gpu-mem 24GB), a model, or both"
         )
     from autopeft.api.recommend_models import recommend_models
     from autopeft.cli.recommend_view import show_models
 
-    kept = ("task", "batch_size", "max_length", "dtype", "gradient_checkpointing")
+    kept = ("gpu", "task", "batch_size", "max_length", "dtype", "gradient_checkpointing", *MEMORY_OPTIONS)
     show_models(recommend_models(gpu_mem, **{name: asked[name] for name in kept}), output)

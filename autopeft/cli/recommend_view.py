@@ -5,15 +5,23 @@ from collections.abc import Iterable
 import click
 
 from autopeft.api.recommend import RankedMethods
-from autopeft.api.recommend_models import FittingModel, ModelsForBudget
+from autopeft.api.recommend_models import ModelsForBudget
+from autopeft.catalog.load import load_catalog
 from autopeft.cli.tables import Output, plain_value, print_heading, print_json, print_paragraph, print_table
+from autopeft.domain.memory import StepShape
 from autopeft.domain.recommendation import Candidate
 from autopeft.domain.rules import Reason
-from autopeft.domain.units import format_bytes, format_count
+from autopeft.domain.units import format_bytes, format_count, format_step_time
 from autopeft.recommend.ranking import TERMS
 
 _STARTS_SHOWN = 3
-_NUMBERS = ("", "needs", "trains", "compute", "score")
+_MODEL_NUMBERS = ("size", "needs", "batch", "tokens")
+_BATCH_NOTE = "batch: sequences in a forward pass x passes in a step; r: activations are recomputed to fit."
+_NUMBERS = ("", "needs", "batch", "trains", "compute", "step", "tokens/s", "hours", "cost", "score")
+_EFFORT_NOTES = {
+    "compute": "compute: operations of a step, against the least.",
+    "step": "step: predicted time of an optimizer step on the device, each batch as long as the longest.",
+}
 
 
 def show(answer: RankedMethods, output: Output) -> None:
@@ -26,7 +34,7 @@ def show(answer: RankedMethods, output: Output) -> None:
         notes = _number_reasons(answer.candidates)
         click.echo()
         print_table(
-            ("", "method", "needs", "trains", "compute", "score", "why"),
+            ("", "method", "needs", "batch", *_effort(answer), "score", "why"),
             _rows(answer, notes),
             output,
             numbers=_NUMBERS,
@@ -36,6 +44,17 @@ def show(answer: RankedMethods, output: Output) -> None:
     if answer.candidates:
         _show_reasons(answer.candidates, notes, output)
     _say_assumptions(answer)
+
+
+def say_by_name_only(output: Output) -> None:
+    """One line on stderr: which methods of the catalogue were not asked, since they want to be named."""
+    named_only = [method.id for method in load_catalog().methods.values() if method.by_name_only]
+    if named_only and output != "json":
+        click.echo(
+            f"\nUsed only when named with --methods (slow or fragile; `autopeft methods NAME` says why): "
+            f"{', '.join(named_only)}",
+            err=True,
+        )
 
 
 def show_models(found: ModelsForBudget, output: Output) -> None:
@@ -48,30 +67,31 @@ def show_models(found: ModelsForBudget, output: Output) -> None:
         (
             one.model,
             format_count(one.model_parameters),
-            _how(one) if one.fits else "does not fit",
+            one.title if one.fits else "does not fit",
             "" if one.needed_bytes is None else format_bytes(one.needed_bytes),
-            f"{one.shape.batch_size} x {one.shape.max_length}",
+            _batch(one.shape) if one.fits else "",
+            str(one.shape.max_length),
         )
         for one in found.models
     ]
-    print_table(("model", "size", "method", "needs", "batch"), rows, output, numbers=("size", "needs", "batch"))
+    print_table(("model", "size", "method", "needs", "batch", "tokens"), rows, output, numbers=_MODEL_NUMBERS)
     click.echo(
-        "\nbatch: sequences in one forward pass x tokens. Name one with --model to see every method, with reasons.",
+        f"\n{_BATCH_NOTE} Name one with --model to see every method, with reasons.",
         err=True,
     )
 
 
-def _how(one: FittingModel) -> str:
-    return f"{one.title}, checkpointing" if one.shape.gradient_checkpointing else one.title
+def _batch(shape: StepShape) -> str:
+    """Micro-batch and accumulation; `r` says that activations are recomputed."""
+    text = str(shape.batch_size) if shape.accumulation == 1 else f"{shape.batch_size} x {shape.accumulation}"
+    return f"{text} r" if shape.gradient_checkpointing else text
 
 
 def _headline(answer: RankedMethods) -> str:
     facts = answer.facts
     budget = "no memory budget" if answer.budget_bytes is None else _budget(answer.budget_bytes)
     size = format_count(float(facts["model_parameters"]))
-    batch = f"batch {facts['micro_batch_size']} x {facts['max_length']} tokens"
-    if facts["batch_size"] != facts["micro_batch_size"]:
-        batch += f", accumulated to {facts['batch_size']} sequences"
+    batch = f"{facts['batch_size']} sequences of {facts['max_length']} tokens a step"
     return f"{answer.model} ({size}), {answer.task}, {budget}, {batch}"
 
 
@@ -82,19 +102,38 @@ def _budget(size_bytes: int) -> str:
 
 def _rows(answer: RankedMethods, notes: dict[str, int]) -> list[tuple[str, ...]]:
     context = int(answer.facts["context_bytes"])
-    least = min(one.estimate.step_flops for one in answer.candidates) or 1
+    effort = list(zip(*_effort(answer).values(), strict=True))
     return [
         (
             str(one.rank),
             one.title,
             format_bytes(one.estimate.reserved_bytes + context),
-            format_count(one.estimate.trainable_parameters),
-            f"{one.estimate.step_flops / least:.2f}x",
+            _batch(one.shape),
+            *effort[one.rank - 1],
             f"{round(one.score, 1) + 0.0:+.1f}",
             " ".join(_mark(reason, notes) for reason in one.reasons if reason.rule in notes),
         )
         for one in answer.candidates
     ]
+
+
+def _effort(answer: RankedMethods) -> dict[str, list[str]]:
+    """Headings and cells of what trains and what a step takes: time where a device is named, else operations."""
+    estimates = [one.estimate for one in answer.candidates]
+    seconds = [one.seconds_per_step for one in estimates if one.seconds_per_step is not None]
+    if len(seconds) < len(estimates):
+        least = min(one.step_flops for one in estimates) or 1
+        return {
+            "trains": [format_count(one.trainable_parameters) for one in estimates],
+            "compute": [f"{one.step_flops / least:.2f}x" for one in estimates],
+        }
+    columns = {
+        "step": list(map(format_step_time, seconds)),
+        "tokens/s": [format_count(one.tokens_per_second or 0) for one in estimates],
+        "hours": [f"{one.training_hours:.3g}" for one in estimates if one.training_hours is not None],
+        "cost": [f"{one.training_cost:,.2f}" for one in estimates if one.training_cost is not None],
+    }
+    return {heading: cells for heading, cells in columns.items() if cells}
 
 
 def _number_reasons(candidates: Iterable[Candidate]) -> dict[str, int]:
@@ -140,9 +179,9 @@ def _cited(reason: Reason) -> str:
 
 def _say_assumptions(answer: RankedMethods) -> None:
     context = format_bytes(float(answer.facts["context_bytes"]))
+    note = next((text for heading, text in _EFFORT_NOTES.items() if heading in _effort(answer)), "")
     click.echo(
-        f"\nneeds: reserved memory and {context} of device context. compute: operations of a step, against "
-        "the least.\n"
+        f"\nneeds: reserved memory and {context} of device context. {_BATCH_NOTE} {note}\n"
         "`autopeft explain RULE` tells more about a reason.",
         err=True,
     )

@@ -15,8 +15,6 @@ Classes = Mapping[str, Sequence[int] | npt.NDArray[np.int64]]
 # Ascending: the strongest regularisation first.
 PROBE_C = (0.1, 0.3, 1.0, 3.0, 10.0)
 _ITERATIONS = 1000
-# Two-sided 95 % under the normal distribution.
-_NORMAL_95 = 1.96
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +91,8 @@ class LinearProbe:
 
     Attributes:
         score: how the strength that is best on validation does.
-        start: the strongest regularisation that ties with it there: what fits the training rows least tightly,
-            so that whatever trains on from there on the same rows still finds something to learn.
+        start: one step more regularised: it fits the training rows less tightly, so that whatever trains on from
+            there on the same rows finds more to learn.
         start_note: how `start` was made.
     """
 
@@ -103,12 +101,11 @@ class LinearProbe:
     start_note: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Fit:
     c: float
     model: Any
     metric: float
-    right: npt.NDArray[np.float64]
 
 
 def linear_probe(
@@ -128,14 +125,14 @@ def linear_probe(
     width = len(mean)
     fits = _path(scaled, labels, metric, width)
     best = max(fits, key=lambda fit: fit.metric)  # of equals the first, which is the strongest
-    start = next(fit for fit in fits if _ties(best, fit))
+    start = fits[max(0, fits.index(best) - 1)]
     guesses = {split: best.model.predict(matrix) for split, matrix in scaled.items()}
     note = f"logistic regression on {width} frozen mean-pooled features, C = {best.c:g} / {width} chosen on validation"
     classes = 1 + max(int(np.max(true)) for true in labels.values())
     return LinearProbe(
         score=_scored("linear probe", labels, guesses, metric, note),
         start=_unscaled(start.model, mean, spread, max(classes, n_classes)),
-        start_note=f"C = {start.c:g} / {width}, the strongest regularisation that ties with C = {best.c:g} / {width}",
+        start_note=f"C = {start.c:g} / {width}, one step more regularised",
     )
 
 
@@ -144,20 +141,12 @@ def _path(scaled: Mapping[str, Any], labels: Classes, metric: str, width: int) -
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(max_iter=_ITERATIONS, warm_start=True)
-    true = np.asarray(labels["validation"])
     fits = []
     for c in PROBE_C:
         model.set_params(C=c / width).fit(scaled["train"], np.asarray(labels["train"]))
         guesses = model.predict(scaled["validation"])
-        right = (guesses == true).astype(np.float64)
-        fits.append(_Fit(c, copy.deepcopy(model), score(metric, labels["validation"], guesses), right))
+        fits.append(_Fit(c, copy.deepcopy(model), score(metric, labels["validation"], guesses)))
     return fits
-
-
-def _ties(best: _Fit, fit: _Fit) -> bool:
-    """Whether 95 % of the difference in right answers, paired over validation rows, reaches down to none."""
-    lead = best.right - fit.right
-    return bool(lead.mean() <= _NORMAL_95 * lead.std() / np.sqrt(len(lead)))
 
 
 def _unscaled(model: Any, mean: Any, spread: Any, n_classes: int) -> LinearHead:

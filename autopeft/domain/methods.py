@@ -53,6 +53,9 @@ class MethodSpec:
         requires: facts about the architecture that must hold, such as `has_biases`.
         summary: one sentence for people.
         sources: papers and files.
+        as_recorded: file of a recorded peft configuration, whose fields are then `settings`, taken as they are;
+            empty for a method of the catalogue.
+        by_name_only: why the method is used only when it is named (slow, fragile); empty: it is used by default.
     """
 
     id: str
@@ -69,6 +72,8 @@ class MethodSpec:
     tasks: tuple[str, ...] = ()
     architectures: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
+    by_name_only: str = ""
+    as_recorded: str = ""
 
     def start(self, base_parameters: int) -> dict[str, Value]:
         """The starting hyperparameters for a base model of `base_parameters` parameters."""

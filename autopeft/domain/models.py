@@ -21,6 +21,7 @@ class ArchitectureSpec:
         roles: role (`query`, `ffn_out`, ...) -> dotted module name endings; `*` stands for a layer number.
             A role that the family lacks is an empty tuple.
         has_biases: whether its linear layers carry biases.
+        has_linear_layers: whether its matrices are torch's Linear; GPT-2's are Conv1D, which few methods take.
         sources: the modelling file they were read from.
     """
 
@@ -30,6 +31,7 @@ class ArchitectureSpec:
     roles: Mapping[str, tuple[str, ...]]
     has_biases: bool
     sources: tuple[Source, ...] = ()
+    has_linear_layers: bool = True
 
 
 @dataclass(frozen=True, slots=True)

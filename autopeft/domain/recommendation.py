@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autopeft.domain.knobs import Value
-from autopeft.domain.memory import MemoryEstimate
+from autopeft.domain.memory import MemoryEstimate, StepShape
 from autopeft.domain.rules import Reason
 
 
@@ -19,9 +19,10 @@ class Candidate:
         title: for people.
         score: the sum that the ranking sorts by; comparable within one answer only.
         fits: whether `reserved_bytes` plus the device context stay within the budget; None without a budget.
-        estimate: the predicted cost.
+        estimate: the predicted cost of a step of that shape.
         reasons: the rules that moved it, each with its source.
         start: starting hyperparameters.
+        shape: of the step that the estimate is of: micro-batch, accumulation and recomputation chosen for the budget.
     """
 
     rank: int
@@ -32,15 +33,22 @@ class Candidate:
     estimate: MemoryEstimate
     reasons: tuple[Reason, ...]
     start: Mapping[str, Value]
+    shape: StepShape
 
     def to_dict(self) -> dict[str, Any]:
-        """The estimate's fields with rank, score, fits, reasons and start beside them."""
+        """The estimate's fields with rank, score, fits, batch, reasons and start beside them.
+
+        `batch_size` sequences in a forward pass, `accumulation` of those in an optimizer step.
+        """
         return self.estimate.to_dict() | {
             "rank": self.rank,
             "method": self.method,
             "title": self.title,
             "score": round(self.score, 4),
             "fits": self.fits,
+            "batch_size": self.shape.batch_size,
+            "accumulation": self.shape.accumulation,
+            "gradient_checkpointing": self.shape.gradient_checkpointing,
             "reasons": [reason.to_dict() for reason in self.reasons],
             "start": dict(self.start),
         }

@@ -1,12 +1,37 @@
 """A trial of a search: what is to be trained, and what came of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from autopeft.domain.knobs import Value
 
 TrialState = Literal["running", "paused", "stopped", "finished", "failed", "oom"]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How the rows of an optimizer step go through the model; it moves memory and time, not what is learned.
+
+    Attributes:
+        accumulation: micro-batches in a step.
+        gradient_checkpointing: whether activations are recomputed.
+        lowered: whether the micro-batch has been halved after a lack of memory, which happens once.
+    """
+
+    accumulation: int = 1
+    gradient_checkpointing: bool = False
+    lowered: bool = False
+
+    def micro_batch_size(self, batch_size: int) -> int:
+        """Rows of the largest micro-batch of a step of `batch_size` rows."""
+        return -(-batch_size // self.accumulation)
+
+    def halved(self, batch_size: int) -> "Split | None":
+        """With micro-batches half as large; None where that has been done already or cannot be."""
+        if self.lowered or self.micro_batch_size(batch_size) < 2:
+            return None
+        return replace(self, accumulation=min(batch_size, 2 * self.accumulation), lowered=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +43,14 @@ class TrialSpec:
         method: id.
         hyperparameters: all knobs, training settings among them.
         seed: of head initialisation, dropout and data order.
+        split: how its steps are run, chosen by what is predicted to fit.
     """
 
     number: int
     method: str
     hyperparameters: Mapping[str, Value]
     seed: int
+    split: Split = Split()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -32,12 +59,15 @@ class TrialSpec:
             "method": self.method,
             "hyperparameters": dict(self.hyperparameters),
             "seed": self.seed,
+            "accumulation": self.split.accumulation,
+            "gradient_checkpointing": self.split.gradient_checkpointing,
         }
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "TrialSpec":
         """The inverse of `to_dict`."""
-        return cls(plain["number"], plain["method"], dict(plain["hyperparameters"]), plain["seed"])
+        split = Split(plain.get("accumulation", 1), plain.get("gradient_checkpointing", False))
+        return cls(plain["number"], plain["method"], dict(plain["hyperparameters"]), plain["seed"], split)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +90,7 @@ class SliceResult:
             what paired comparisons are made of; else empty.
         error: why the slice failed, or None.
         failure: `failed` or `oom` when error is set.
+        accumulation: micro-batches in a step; more than the trial's where a lack of memory halved them.
     """
 
     to_step: int
@@ -76,6 +107,7 @@ class SliceResult:
     row_scores: tuple[float, ...] = ()
     error: str | None = None
     failure: Literal["failed", "oom"] | None = None
+    accumulation: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -90,6 +122,13 @@ class SliceResult:
         """The inverse of `to_dict`."""
         points = tuple((int(step), float(loss)) for step, loss in plain["train_losses"])
         return cls(**{**plain, "train_losses": points, "row_scores": tuple(plain.get("row_scores", ()))})
+
+
+def after_slice(spec: TrialSpec, result: SliceResult) -> TrialSpec:
+    """The spec of the next slice: what a lack of memory made of the split stays."""
+    if result.accumulation <= spec.split.accumulation:
+        return spec
+    return replace(spec, split=replace(spec.split, accumulation=result.accumulation, lowered=True))
 
 
 @dataclass(slots=True)

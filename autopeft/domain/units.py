@@ -76,6 +76,11 @@ def format_duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def format_step_time(seconds: float) -> str:
+    """The time of one step, where tenths of a second are too coarse: `118 ms`, `1.2 s`."""
+    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
 def format_count(count: int | float) -> str:
     """A parameter count for people: `286.7 K`, `9.18 M`, `3.21 B`."""
     size = float(count)

@@ -2,11 +2,12 @@
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import torch
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
@@ -15,32 +16,40 @@ from autopeft.domain.knobs import Hyperparameters
 from autopeft.domain.memory import MemoryEstimate, StepShape
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.models import ArchitectureSpec, ModelSpec
+from autopeft.domain.step_checks import refused_method, refused_shape
 from autopeft.domain.tasks import TaskSpec
 from autopeft.errors import ModelError
-from autopeft.memory.allocator import replay
-from autopeft.memory.batch import empty_batch
-from autopeft.memory.depth import layers_of, with_layers
-from autopeft.memory.extrapolate import repeat_layers
+from autopeft.memory.assumptions import assumptions_of
+from autopeft.memory.batch import empty_batch, shape_of_first_batch
+from autopeft.memory.depth import Stack, layer_kinds, stacks_of, with_depths
+from autopeft.memory.full_depth import Traced, at_full_depth
+from autopeft.memory.inference import trace_inference
+from autopeft.memory.layer_choice import picks_layers
+from autopeft.memory.operations import step_work
 from autopeft.memory.operators import Operators
-from autopeft.memory.stream import EventStream, Peak, find_peak, rounded_to_512
+from autopeft.memory.phases import highest, scale_micro_batches
+from autopeft.memory.sharding import shared, units_of
+from autopeft.memory.stream import EventStream, Peak
+from autopeft.memory.structure import wrap_for_trace
 from autopeft.memory.trace import trace_steps
 from autopeft.modeling.build import build_on_meta
 from autopeft.modeling.config import transformers_config
-from autopeft.modeling.parameters import ParameterCounts, count_parameters
+from autopeft.modeling.parameters import count_parameters
+from autopeft.modeling.precision import train_in_float32
 from autopeft.modeling.step import build_optimizer
-from autopeft.modeling.wrap import wrap
 
 Device = Literal["cuda", "cpu"]
-# Models of at most so many layers are traced whole: shallow traces would cost as much.
-_FEW_LAYERS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Traced:
-    """A traced step and how many parameters the wrapped model has."""
-
-    stream: EventStream
-    counts: ParameterCounts
+# More micro-batches have the same peak: from the second on, gradients exist.
+_MOST_TRACED_MICRO_BATCHES = 2
+_DECIDE_THE_BASE = (
+    "dtype",
+    "autocast",
+    "num_labels",
+    "gradient_checkpointing",
+    "quantization",
+    "upcast",
+    "attention",
+)
 
 
 class BaseModels:
@@ -52,7 +61,7 @@ class BaseModels:
     def get(self, model: ModelSpec, task: TaskSpec, shape: StepShape) -> PreTrainedModel:
         """The base on the meta device; it may be wrapped any number of times."""
         key = json.dumps(
-            [dict(model.config), task.head, shape.dtype, shape.num_labels, shape.gradient_checkpointing],
+            [dict(model.config), task.head, [getattr(shape, name) for name in _DECIDE_THE_BASE]],
             sort_keys=True,
             default=str,
         )
@@ -87,29 +96,61 @@ class Pricing:
     padded: bool = False
     bases: BaseModels = field(default_factory=BaseModels)
 
-    def traced(self, layers: int | None = None) -> Traced:
-        """Two steps of the model with `layers` layers (all of them by default), traced whole."""
-        model = self.model if layers is None else with_layers(self.model, layers)
+    def traced(self, depths: Mapping[Stack, int] | None = None) -> Traced:
+        """Two steps of the model with so many layers (all of them by default), traced whole."""
+        model = self.model if depths is None else with_depths(self.model, depths)
         base = self.bases.get(model, self.task, self.shape)
-        wrapped = wrap(base, self.method, self.hyperparameters, self.task, self.architecture)
-        return Traced(self._run(wrapped), count_parameters(wrapped))
+        wrapped = wrap_for_trace(base, self.method, self.hyperparameters, self.task, self.architecture)
+        if self.shape.dtype == "float16":
+            train_in_float32(wrapped)
+        counts, units = count_parameters(wrapped), units_of(wrapped)
+        optimizer = build_optimizer(wrapped, self.hyperparameters, self.shape.optimizer)
+        stream = self._run(wrapped, optimizer)
+        return Traced(stream, counts, units, self._infer(wrapped, optimizer))
 
-    def _run(self, wrapped: nn.Module) -> EventStream:
-        optimizer = build_optimizer(wrapped, self.hyperparameters)
-        batch = empty_batch(self.task, self.shape)
+    def _run(self, wrapped: nn.Module, optimizer: torch.optim.Optimizer) -> EventStream:
+        micro_batches = min(self.shape.accumulation, _MOST_TRACED_MICRO_BATCHES)
+        with self._refusing("a step"):
+            stream = trace_steps(
+                wrapped,
+                empty_batch(self.task, self.shape),
+                optimizer,
+                padded=self._masked,
+                host_counts=self.device == "cpu",
+                operators=Operators(self.device, self.shape.autocast_dtype),
+                micro_batches=micro_batches,
+                first_batch=empty_batch(self.task, shape_of_first_batch(self.shape)) if self.device == "cuda" else None,
+            )
+        return scale_micro_batches(stream, micro_batches, self.shape.accumulation)
+
+    def _infer(self, wrapped: nn.Module, optimizer: torch.optim.Optimizer) -> EventStream | None:
+        """Evaluation and generation, where they are asked for and can be traced: the step's answer stands without."""
+        if not self.shape.inference:
+            return None
+        with suppress(ModelError), self._refusing("evaluation or generation"):
+            return trace_inference(
+                wrapped,
+                empty_batch(self.task, self.shape),
+                optimizer,
+                self.task.head,
+                operators=Operators(self.device, self.shape.autocast_dtype),
+                padded=self._masked,
+                host_counts=self.device == "cpu",
+            )
+        return None
+
+    @property
+    def _masked(self) -> bool:
+        return self.padded and self.shape.attention != "flash"
+
+    @contextmanager
+    def _refusing(self, what: str) -> Iterator[None]:
         try:
             with _quiet():
-                return trace_steps(
-                    wrapped,
-                    batch,
-                    optimizer,
-                    padded=self.padded,
-                    host_counts=self.device == "cpu",
-                    operators=Operators(self.device, self.shape.autocast),
-                )
+                yield
         except (RuntimeError, ValueError, TypeError, NotImplementedError, AttributeError, IndexError) as error:
             raise ModelError(
-                f"a step of {self.method.id} on {self.model.name} cannot be traced: {_first_line(error)}",
+                f"{what} of {self.method.id} on {self.model.name} cannot be traced: {_first_line(error)}",
                 hint="its memory is unknown; measure it with a short run",
             ) from error
 
@@ -149,44 +190,29 @@ def price(pricing: Pricing) -> MemoryEstimate:
     Raises:
         ModelError: as for `trace_estimate`.
     """
+    refusal = refused_shape(pricing.shape) or refused_method(pricing.method, pricing.shape)
+    if refusal is not None:
+        raise ModelError(refusal.message, hint=refusal.hint)
     traced, how = trace_at_depth(pricing)
-    rounded: Callable[[int], int] = rounded_to_512 if pricing.device == "cuda" else int
-    peak = find_peak(traced.stream, rounded)
-    reserved = replay(traced.stream) if pricing.device == "cuda" else peak.peak_bytes
+    streams = [stream for stream in (traced.stream, traced.inference) if stream is not None]
+    peak, reserved = highest([shared(one, traced.units, pricing.shape) for one in streams], pricing.device)
+    if pricing.shape.inference and traced.inference is None:
+        how += "; evaluation and generation cannot be traced and are left out"
     return _estimate(pricing, traced, peak, reserved, how)
 
 
 def trace_at_depth(pricing: Pricing) -> tuple[Traced, str]:
-    """The traced step of the whole model, from shallow traces where its layers are equal, and how it was made."""
-    layers = _equal_layers(pricing)
-    if layers is None or layers <= _FEW_LAYERS:
-        return pricing.traced(), "traced at full depth"
-    counts: dict[int, ParameterCounts] = {}
-
-    def trace(depth: int) -> EventStream:
-        traced = pricing.traced(depth)
-        counts[depth] = traced.counts
-        return traced.stream
-
-    found = repeat_layers(trace, layers)
-    if found is None:
-        return pricing.traced(), "traced at full depth"
-    stream, depth = found
-    grown = _counts_at(counts[depth - 1], counts[depth], layers - depth)
-    return Traced(stream, grown), f"traced with {depth - 1} and {depth} layers, repeated to {layers}"
+    """The traced step of the whole model, from shallow traces where its layers repeat, and how it was made."""
+    return at_full_depth(pricing.traced, _stacks(pricing))
 
 
-def _equal_layers(pricing: Pricing) -> int | None:
+def _stacks(pricing: Pricing) -> tuple[Stack, ...]:
+    method = pricing.method
+    chosen = {knob.argument: pricing.hyperparameters.get(knob.name) for knob in method.knobs if knob.argument}
+    if picks_layers({**method.settings, **chosen}):
+        return ()
     config = transformers_config(pricing.model, pricing.task, pricing.shape.num_labels)
-    return layers_of(pricing.model, getattr(config, "layer_types", None))
-
-
-def _counts_at(shallow: ParameterCounts, deeper: ParameterCounts, extra: int) -> ParameterCounts:
-    grown = {
-        name: getattr(deeper, name) + extra * (getattr(deeper, name) - getattr(shallow, name))
-        for name in ("trainable", "adapter", "total")
-    }
-    return replace(deeper, **grown)
+    return stacks_of(pricing.model, layer_kinds(config)) or ()
 
 
 def _estimate(pricing: Pricing, traced: Traced, peak: Peak, reserved_bytes: int, how: str) -> MemoryEstimate:
@@ -203,23 +229,10 @@ def _estimate(pricing: Pricing, traced: Traced, peak: Peak, reserved_bytes: int,
         reserved_bytes=reserved_bytes,
         peak_phase=peak.phase,
         step_flops=traced.stream.step_flops,
-        assumptions=_assumptions(pricing, how),
+        assumptions=assumptions_of(pricing.shape, device=pricing.device, padded=pricing.padded, how=how),
+        phase_peak_bytes=peak.phase_peak_bytes,
+        work=step_work(traced.stream.operations),
     )
-
-
-def _assumptions(pricing: Pricing, how: str) -> tuple[str, ...]:
-    shape = pricing.shape
-    mask = "padded, so attention runs with a mask" if pricing.padded else "none of them padded"
-    given = [
-        f"one step of {shape.batch_size} sequences of {shape.max_length} tokens, {mask}",
-        f"weights in {shape.dtype}, AdamW in its foreach form, two steps {how}",
-    ]
-    if pricing.device == "cuda":
-        given.append("fused attention and dropout as CUDA runs them; without the CUDA context and library workspaces")
-        given.append("reserved memory: the steady step starts from an emptied cache, default allocator settings")
-    else:
-        given.append("bytes of tensors on a CPU, without its allocator")
-    return tuple(given)
 
 
 @contextmanager

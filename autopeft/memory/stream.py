@@ -1,13 +1,33 @@
 """The life of every storage of a traced run, and what it adds up to at its peak."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from autopeft.domain.memory import COMPONENTS
+from autopeft.domain.work import Operation
 
 ALLOC, FREE, PHASE = 0, 1, 2
 Event = tuple[int, int]
-PHASES = ("load", "forward", "backward", "optimizer")
+PHASES = ("load", "forward", "backward", "optimizer", "evaluation", "generation")
+
+
+class Recorded(NamedTuple):
+    """An operation with its phase and operator, which tell apart what has the same size by chance.
+
+    Attributes:
+        phase: index into `PHASES`.
+        operator: its name.
+        operation: what it computes and moves.
+    """
+
+    phase: int
+    operator: str
+    operation: Operation
+
+
+OperationCounts = Counter[Recorded]
 
 
 @dataclass(slots=True)
@@ -19,12 +39,14 @@ class EventStream:
         labels: component of each storage (an index into `COMPONENTS`).
         events: (ALLOC, storage), (FREE, storage) or (PHASE, index into `PHASES`).
         step_flops: floating point operations of the last traced step.
+        operations: of the last traced step, by phase and operator.
     """
 
     sizes: list[int] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     step_flops: int = 0
+    operations: OperationCounts = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from peft import PeftModel
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from autopeft.memory.meta_memo import Layout, RememberedShapes
 from autopeft.memory.operators import Operators
 from autopeft.memory.stream import EventStream
 from autopeft.memory.tracker import StorageTracker
@@ -18,9 +19,11 @@ from autopeft.modeling.step import training_step
 
 Batch = Mapping[str, Tensor]
 Step = Callable[..., object]
+# Of one process: its methods and depths ask for the same shapes.
+_KNOWN_SHAPES: dict[Any, Layout] = {}
 
 
-def trace_steps(
+def trace_steps(  # noqa: PLR0913 - what a traced run is made of
     model: nn.Module,
     batch: Batch,
     optimizer: torch.optim.Optimizer,
@@ -30,6 +33,8 @@ def trace_steps(
     step: Step = training_step,
     padded: bool = False,
     host_counts: bool = False,
+    micro_batches: int = 1,
+    first_batch: Batch | None = None,
 ) -> EventStream:
     """Run `steps` training steps of `model` on `batch` and record what they allocate.
 
@@ -42,6 +47,8 @@ def trace_steps(
         step: called like `modeling.step.training_step`.
         padded: whether the batch counts as padded (only asked on meta).
         host_counts: whether tensors on other devices than the model's count too, as they do on a CPU.
+        micro_batches: how often `batch` is run before each update; from the second on, gradients exist already.
+        first_batch: what the first step runs on in the place of `batch`, as batches differ in length.
 
     Returns:
         The stream; its `step_flops` are of one step, forward and backward.
@@ -57,13 +64,33 @@ def trace_steps(
         if operators is not None:
             end_forward = stack.enter_context(operators.active())
             stack.enter_context(_recomputing(model, operators))
+        stack.enter_context(RememberedShapes(_KNOWN_SHAPES))
         stack.enter_context(tracker)
-        for _ in range(steps):
+        workspaces = _Workspaces(tracker, operators, next(model.parameters()).device)
+        for number in range(steps):
             tracker.enter("forward")
-            tracker.stream.step_flops = 0
-            step(model, [batch], optimizer, backward=_backward(tracker, end_forward))
+            workspaces.first_use("forward")
+            tracker.begin_step()
+            given = first_batch if first_batch is not None and number == 0 else batch
+            backward = _backward(tracker, end_forward, micro_batches, workspaces)
+            step(model, [given] * micro_batches, optimizer, backward=backward)
             tracker.add(_optimizer_state(model, optimizer), "optimizer")
         return tracker.finish()
+
+
+class _Workspaces:
+    """The library workspaces of the forward thread and of autograd's, made when each first runs."""
+
+    def __init__(self, tracker: StorageTracker, operators: Operators | None, device: torch.device) -> None:
+        self._tracker = tracker
+        self._device = device
+        self._bytes = operators.workspace_bytes if operators is not None else 0
+        self._made: dict[str, Tensor] = {}
+
+    def first_use(self, thread: str) -> None:
+        if self._bytes and thread not in self._made:
+            self._made[thread] = torch.empty(self._bytes, dtype=torch.uint8, device=self._device)
+            self._tracker.add([self._made[thread]], "temporaries")
 
 
 def book_model(
@@ -73,11 +100,21 @@ def book_model(
     adapted = isinstance(model, PeftModel)
     trained = [p for p in model.parameters() if p.requires_grad]
     others = [p for p in model.parameters() if not p.requires_grad]
-    tracker.add([*others, *model.buffers()], "weights")
+    tracker.add([*plain_tensors(model), *others, *model.buffers()], "weights")
     tracker.add(trained, "adapter" if adapted else "weights")
     if optimizer is not None:
         tracker.add(_optimizer_state(model, optimizer), "optimizer")
     tracker.add(batch.values(), "activations")
+
+
+def plain_tensors(model: nn.Module) -> Iterator[Tensor]:
+    """Tensors that modules hold as plain attributes or in plain dicts, where `buffers` does not see them."""
+    for module in model.modules():
+        for value in vars(module).values():
+            if isinstance(value, Tensor):
+                yield value
+            elif type(value) is dict:
+                yield from (entry for entry in value.values() if type(entry) is Tensor)
 
 
 def _optimizer_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[Tensor]:
@@ -91,12 +128,17 @@ def _nothing() -> None:
     """There is nothing to do at the end of a forward pass."""
 
 
-def _backward(tracker: StorageTracker, end_forward: Callable[[], None]) -> Callable[[Tensor], None]:
+def _backward(
+    tracker: StorageTracker, end_forward: Callable[[], None], micro_batches: int, workspaces: _Workspaces
+) -> Callable[[Tensor], None]:
+    following = ["optimizer"] + ["forward"] * (micro_batches - 1)
+
     def run(loss: Tensor) -> None:
         end_forward()
         tracker.enter("backward")
+        workspaces.first_use("backward")
         loss.backward()
-        tracker.enter("optimizer")
+        tracker.enter(following.pop())
 
     return run
 

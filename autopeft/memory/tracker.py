@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from autopeft.domain.memory import COMPONENTS
+from autopeft.memory.operations import Call, record
 from autopeft.memory.stream import ALLOC, FREE, PHASE, PHASES, EventStream
 
 _WEIGHTS, _ADAPTER, _GRADIENTS, _OPTIMIZER, _ACTIVATIONS, _LOGITS, _TEMPORARIES = range(len(COMPONENTS))
@@ -50,16 +51,28 @@ class StorageTracker(TorchDispatchMode):
         self._fixed: dict[int, int] = {}
         self._logits: set[tuple[int, int]] = set()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Torch's own switch: nothing is compiled here, and the guard costs as much as the work for each operator.
+        return False
+
+    def begin_step(self) -> None:
+        """Start counting what a step computes and moves anew."""
+        self.stream.step_flops = 0
+        self.stream.operations.clear()
+
     def enter(self, phase: str) -> None:
         """Mark the start of a phase: load, forward, backward or optimizer."""
         self._phase = PHASES.index(phase)
         self.stream.events.append((PHASE, self._phase))
 
     def add(self, tensors: Iterable[torch.Tensor], component: str) -> None:
-        """Book tensors that exist already, or re-label those that are booked."""
+        """Book tensors that exist already, or re-label those that are booked; those of other devices do not count."""
         for tensor in tensors:
             self._book(tensor)
-            self._fixed[self._numbers[tensor.untyped_storage()._cdata]] = COMPONENTS.index(component)
+            number = self._numbers.get(tensor.untyped_storage()._cdata)
+            if number is not None:
+                self._fixed[number] = COMPONENTS.index(component)
 
     def mark_logits(self, logits: torch.Tensor) -> None:
         """Count tensors of the shape of `logits` under logits."""
@@ -77,14 +90,16 @@ class StorageTracker(TorchDispatchMode):
     ) -> Any:
         """Run the operation and book what it made."""
         if func is _READ_SCALAR and args[0].device.type == "meta":
+            record(self.stream.operations, self._phase, Call(func, args, {}, None, 0), self._device)
             return self._answer(args[0])
         if self._discover:
             self._find_all(args)
             self._find_all(tuple((kwargs or {}).values()))
         out = func(*args, **(kwargs or {}))
         formula = flop_registry.get(func._overloadpacket)
-        if formula is not None:
-            self.stream.step_flops += formula(*args, **(kwargs or {}), out_val=out)
+        flops = 0 if formula is None else formula(*args, **(kwargs or {}), out_val=out)
+        self.stream.step_flops += flops
+        record(self.stream.operations, self._phase, Call(func, args, kwargs or {}, out, flops), self._device)
         if func._overloadpacket in _CONJUNCTIONS:
             self._conjunctions.add(out.untyped_storage()._cdata)
         self._book_all(out)

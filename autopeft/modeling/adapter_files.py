@@ -17,6 +17,7 @@ from autopeft.modeling.build import load_base
 from autopeft.modeling.config import first_line
 from autopeft.modeling.quiet import quiet_transformers
 from autopeft.modeling.source import read_config
+from autopeft.modeling.training_hooks import changing_buffers, mark_started
 
 _ADAPTER_CONFIG = "adapter_config.json"
 _ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -81,12 +82,8 @@ def load_adapter(
 
 
 def trainable_state(model: nn.Module) -> dict[str, Tensor]:
-    """Copies, on the CPU, of exactly the parameters that train, by name."""
-    return {
-        name: parameter.detach().to("cpu", copy=True)
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad
-    }
+    """Copies, on the CPU, of the parameters that train and the buffers that the method changes, by name."""
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in _training_tensors(model).items()}
 
 
 def load_trainable_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
@@ -94,12 +91,12 @@ def load_trainable_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
 
     Args:
         model: as `wrap` gave it.
-        state: one tensor per trainable parameter.
+        state: one tensor for each.
 
     Raises:
         ModelError: names or shapes differ; the model is left as it was.
     """
-    own = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    own = _training_tensors(model)
     different = sorted(own.keys() ^ state.keys()) or [n for n in own if own[n].shape != state[n].shape]
     if different:
         raise ModelError(
@@ -108,8 +105,14 @@ def load_trainable_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
             hint="it was written for another method, rank or base model",
         )
     with torch.no_grad():
-        for name, parameter in own.items():
-            parameter.copy_(state[name])
+        for name, tensor in own.items():
+            tensor.copy_(state[name])
+    mark_started(model)
+
+
+def _training_tensors(model: nn.Module) -> dict[str, Tensor]:
+    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    return trained | changing_buffers(model)
 
 
 def _saved_model(folder: Path) -> ModelSpec:

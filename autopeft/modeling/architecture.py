@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from autopeft.catalog import Catalog
 from autopeft.domain.models import ArchitectureSpec
 from autopeft.errors import ModelError
+
+if TYPE_CHECKING:  # finding the architecture of a config must cost no import of torch
+    from torch import nn
 
 
 def architecture_of(config: Mapping[str, Any], catalog: Catalog) -> ArchitectureSpec:
@@ -47,7 +48,7 @@ def role_regex(architecture: ArchitectureSpec, roles: Iterable[str]) -> str | No
 
 
 def target_regex(
-    architecture: ArchitectureSpec, roles: Sequence[str], model: nn.Module, *, method: str = "the method"
+    architecture: ArchitectureSpec, roles: Sequence[str], model: "nn.Module", *, method: str = "the method"
 ) -> str:
     """The regular expression of these roles, checked against the model: what peft takes as `target_modules`.
 

@@ -21,8 +21,10 @@ from autopeft.domain.tasks import HeadKind, TaskSpec
 from autopeft.errors import ModelError
 from autopeft.modeling.config import first_line, transformers_config
 from autopeft.modeling.heads import ABSENT_MODULES, head_modules
+from autopeft.modeling.quantize import quantize, upcast_unquantized
 from autopeft.modeling.quiet import quiet_transformers
 from autopeft.modeling.source import require_weights
+from autopeft.modeling.tying import untie_output
 
 _AUTO_CLASSES: dict[HeadKind, Any] = {
     "sequence-classification": AutoModelForSequenceClassification,
@@ -40,7 +42,7 @@ def build_on_meta(model: ModelSpec, task: TaskSpec, shape: StepShape) -> PreTrai
     Args:
         model: only its config is used.
         task: decides the head.
-        shape: of it the dtype, the number of labels and gradient checkpointing.
+        shape: of it the dtype, the number of labels, quantisation, attention and gradient checkpointing.
 
     Returns:
         The frozen model, in training mode.
@@ -53,12 +55,24 @@ def build_on_meta(model: ModelSpec, task: TaskSpec, shape: StepShape) -> PreTrai
     with torch.device("meta"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            built: PreTrainedModel = auto_class.from_config(config, dtype=getattr(torch, shape.dtype))
+            built: PreTrainedModel = auto_class.from_config(
+                config, dtype=getattr(torch, shape.dtype), **_attention(shape)
+            )
         except (ValueError, TypeError, ZeroDivisionError, RuntimeError, AttributeError, KeyError) as error:
             raise ModelError(
                 f"no model can be built from the config of {model.name}: {first_line(error)}",
                 hint="correct its config.json",
             ) from error
+    untie_output(built, model.config)
+    _check_flash(built, shape)
+    if shape.quantization is not None:
+        quantize(
+            built,
+            shape.quantization,
+            compute_dtype=getattr(torch, shape.matrix_dtype),
+            autocast=shape.autocast_dtype is not None,
+        )
+        upcast_unquantized(built, shape.upcast)
     if shape.gradient_checkpointing:
         enable_gradient_checkpointing(built)
     return built.requires_grad_(False).train()
@@ -129,7 +143,19 @@ def enable_gradient_checkpointing(model: PreTrainedModel) -> None:
         raise ModelError(
             f"{type(model).__name__} cannot do gradient checkpointing", hint="turn gradient checkpointing off"
         )
-    model.gradient_checkpointing_enable({"use_reentrant": False})
+    # Renamed in transformers 5.
+    enable = getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)
+    enable({"use_reentrant": False})
+
+
+def _attention(shape: StepShape) -> dict[str, str]:
+    """What to tell transformers; flash is traced as the fused kernel behind its scaled dot product attention."""
+    return {"attn_implementation": "eager"} if shape.attention == "eager" else {}
+
+
+def _check_flash(model: PreTrainedModel, shape: StepShape) -> None:
+    if shape.attention == "flash" and not model._supports_flash_attn:
+        raise ModelError(f"{type(model).__name__} has no flash attention in transformers", hint="use --attention sdpa")
 
 
 def _auto_class(model: ModelSpec, task: TaskSpec, config: PreTrainedConfig) -> Any:

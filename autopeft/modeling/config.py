@@ -9,9 +9,14 @@ from transformers import CONFIG_MAPPING, PreTrainedConfig
 from autopeft.domain.models import ModelSpec
 from autopeft.domain.tasks import TaskSpec
 from autopeft.errors import ModelError
+from autopeft.modeling.own_code import check_runs_no_code
 
 # Keys that choose an implementation; transformers would fetch code from the hub for some of their values.
 _IMPLEMENTATION_KEYS = ("attn_implementation", "experts_implementation", "attn_implementation_internal")
+
+# What decides a model's size, under transformers' common names. Families may have names of their own for them.
+_SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
+_DECODER_SIZES = ("decoder_layers",)
 
 
 def transformers_config(model: ModelSpec, task: TaskSpec, num_labels: int) -> PreTrainedConfig:
@@ -26,7 +31,7 @@ def transformers_config(model: ModelSpec, task: TaskSpec, num_labels: int) -> Pr
 
     Raises:
         ModelError: transformers does not know the model type, the config asks for its own code or for
-            quantised weights, or one of its values makes no sense.
+            quantised weights, it leaves out what decides the model's size, or one of its values makes no sense.
     """
     plain = _without_implementation(model.config)
     check_runs_no_code(plain, model.name)
@@ -37,6 +42,7 @@ def transformers_config(model: ModelSpec, task: TaskSpec, num_labels: int) -> Pr
             f"the installed transformers does not know the type {model.model_type!r} of {model.name}",
             hint="check config.json, or update transformers",
         )
+    _check_sizes(plain, model)
     if task.head == "sequence-classification":
         # id2label would otherwise win over num_labels.
         plain = {k: v for k, v in plain.items() if k not in ("id2label", "label2id")} | {"num_labels": num_labels}
@@ -50,16 +56,17 @@ def transformers_config(model: ModelSpec, task: TaskSpec, num_labels: int) -> Pr
     return config
 
 
-def check_runs_no_code(config: Mapping[str, Any], name: str) -> None:
-    """Refuse a config that brings its own code.
-
-    Raises:
-        ModelError: it has an `auto_map`.
-    """
-    if config.get("auto_map"):
+def _check_sizes(plain: Mapping[str, Any], model: ModelSpec) -> None:
+    """Refuse a config that transformers would fill up with the sizes of another model."""
+    config_class = CONFIG_MAPPING[model.model_type]
+    if config_class.sub_configs:
+        return
+    names = {size: config_class.attribute_map.get(size, size) for size in _SIZES}
+    names |= {size: size for size in _DECODER_SIZES if hasattr(config_class, size)}
+    if missing := [name for size, name in names.items() if size not in plain and name not in plain]:
         raise ModelError(
-            f"{name} needs code of its own (`auto_map` in config.json), and autopeft never runs such code",
-            hint="use a model that transformers supports by itself",
+            f"the config of {model.name} does not say {', '.join(missing)}",
+            hint="complete its config.json: the model's size would be a guess",
         )
 
 

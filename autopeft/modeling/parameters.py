@@ -6,6 +6,7 @@ from peft import PeftModel
 from torch import nn
 
 from autopeft.modeling.heads import head_modules
+from autopeft.modeling.quantize import hidden_elements
 
 _HEAD_COPY = "modules_to_save"
 _REPLACED_HEAD = "original_module"
@@ -40,4 +41,4 @@ def count_parameters(model: nn.Module) -> ParameterCounts:
             trainable += parameter.numel()
             if _HEAD_COPY in parts or (heads and name.startswith(heads)):
                 head += parameter.numel()
-    return ParameterCounts(trainable, trainable - head, total)
+    return ParameterCounts(trainable, trainable - head, total + hidden_elements(model))

@@ -1,10 +1,12 @@
 """From a method of the catalogue to the configuration that peft takes."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from peft import PeftConfig, PrefixTuningConfig, TaskType
+from peft import AdaptionPromptConfig, LilyConfig, PeftConfig, PrefixTuningConfig, TaskType
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
 import autopeft.tuners  # noqa: F401 - registers our own methods with peft
@@ -15,6 +17,7 @@ from autopeft.domain.tasks import TaskSpec
 from autopeft.errors import ModelError
 from autopeft.modeling.architecture import target_regex
 from autopeft.modeling.config import first_line
+from autopeft.modeling.recorded_config import recorded_config
 
 HEAD = "HEAD"
 FULL = "FULL"
@@ -22,6 +25,7 @@ FULL = "FULL"
 # then trains and saves `modules_to_save` as it does for every method.
 _HEAD_CARRIER = "LN_TUNING"
 _NO_TARGETS = "dummy-target-modules"
+_LAYER_NUMBER = re.compile(r"(?:^|\.)\d+\.")
 
 
 def peft_config_of(
@@ -45,11 +49,15 @@ def peft_config_of(
     Raises:
         ModelError: the targets match nothing, or peft refuses a value.
     """
+    if method.as_recorded:
+        return recorded_config(method)
     carrier = _HEAD_CARRIER if method.builder == HEAD else method.builder
     fields: dict[str, Any] = {
         "task_type": TaskType[task.peft_task_type],
-        "modules_to_save": list(heads) or None,
     }
+    config_class = PEFT_TYPE_TO_CONFIG_MAPPING[carrier]
+    if heads:
+        fields |= {"modules_to_save": list(heads)}
     fields |= dict(method.settings)
     fields |= {
         field: target_regex(architecture, roles, model, method=method.id) for field, roles in method.targets.items()
@@ -57,9 +65,14 @@ def peft_config_of(
     fields |= {k.argument: hyperparameters[k.name] for k in method.knobs if k.argument is not None}
     if method.builder == HEAD:
         fields["target_modules"] = _NO_TARGETS
-    config_class = PEFT_TYPE_TO_CONFIG_MAPPING[carrier]
     if issubclass(config_class, PrefixTuningConfig):
         fields |= _key_value_sizes(model.config)
+    if issubclass(config_class, LilyConfig):
+        # It shares matrices among the modules of one name, and takes a regular expression for one name.
+        fields["target_modules"] = module_tails(model, fields["target_modules"])
+    if issubclass(config_class, AdaptionPromptConfig):
+        # The paper leaves out the lowest layers of a deep model; choice: every layer, which suits any depth.
+        fields["adapter_layers"] = model.config.num_hidden_layers
     try:
         return config_class(**fields)
     except (ValueError, TypeError) as error:
@@ -67,6 +80,22 @@ def peft_config_of(
             f"peft refuses {method.id} with these hyperparameters: {first_line(error)}",
             hint=f"see `autopeft methods {method.id}`",
         ) from error
+
+
+def module_tails(model: nn.Module, regex: str) -> list[str]:
+    """What the names of the matched modules end in after the last layer number, such as `self_attn.q_proj`.
+
+    Raises:
+        ModelError: another module ends alike, so that the endings would name too much.
+    """
+    names = [name for name, _ in model.named_modules()]
+    matched = [name for name in names if re.fullmatch(regex, name)]
+    tails = sorted({_LAYER_NUMBER.split(name)[-1] for name in matched})
+    named = [name for name in names if name.endswith(tuple(f".{tail}" for tail in tails)) or name in tails]
+    if named != matched:
+        other = next(name for name in named if name not in matched)
+        raise ModelError(f"the module names {', '.join(tails)} also fit {other}", hint="choose another method")
+    return tails
 
 
 def _key_value_sizes(config: PreTrainedConfig) -> dict[str, int]:

@@ -8,8 +8,8 @@ from typing import Any
 from autopeft.catalog import Catalog
 from autopeft.domain.models import ModelSpec
 from autopeft.errors import ModelError
-from autopeft.modeling.config import check_runs_no_code
 from autopeft.modeling.hub import fetch_config, fetch_weights
+from autopeft.modeling.own_code import check_runs_no_code
 
 # The largest config.json of a public model is far below this; more is no config.
 GREATEST_CONFIG_BYTES = 5_000_000

@@ -6,24 +6,28 @@ import torch
 from torch import Tensor, nn
 
 from autopeft.domain.knobs import Hyperparameters
+from autopeft.domain.memory import OptimizerName
 from autopeft.errors import UsageError
+from autopeft.modeling.optimizers import make_optimizer
+from autopeft.modeling.training_hooks import loss_of, start_from_data
 
-# torch.optim.AdamW's own default, used for methods without a weight_decay knob.
-DEFAULT_WEIGHT_DECAY = 0.01
 
+def build_optimizer(
+    model: nn.Module, hyperparameters: Hyperparameters, optimizer: OptimizerName = "adamw"
+) -> torch.optim.Optimizer:
+    """The optimizer over the parameters that train.
 
-def build_optimizer(model: nn.Module, hyperparameters: Hyperparameters) -> torch.optim.AdamW:
-    """AdamW over the parameters that train.
-
-    The foreach implementation is chosen on every device (it is torch's default on a GPU), so that the traced
-    optimizer step makes the same temporaries as the one that runs.
+    Its implementation (foreach, fused, for-loop) is chosen by name on every device, so that the traced optimizer
+    step makes the same temporaries as the one that runs.
 
     Args:
         model: as `wrap` gave it.
-        hyperparameters: `learning_rate`, and `weight_decay` if the method has it.
+        hyperparameters: `learning_rate`, and `weight_decay` if the method has it; else the optimizer's default.
+        optimizer: as in `StepShape.optimizer`; `adamw` is the foreach form, torch's default on a GPU.
 
     Raises:
-        UsageError: there is no numeric learning rate.
+        UsageError: there is no numeric learning rate, or no such optimizer.
+        MissingDependencyError: the optimizer is one of bitsandbytes', which is not installed.
     """
     learning_rate = hyperparameters.get("learning_rate")
     if not isinstance(learning_rate, int | float) or isinstance(learning_rate, bool):
@@ -31,12 +35,10 @@ def build_optimizer(model: nn.Module, hyperparameters: Hyperparameters) -> torch
             f"learning_rate is {learning_rate!r}, which is no number",
             hint="name one, like --set learning_rate=1e-3",
         )
+    weight_decay = hyperparameters.get("weight_decay")
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return torch.optim.AdamW(
-        trainable,
-        lr=float(learning_rate),
-        weight_decay=float(hyperparameters.get("weight_decay", DEFAULT_WEIGHT_DECAY)),
-        foreach=True,
+    return make_optimizer(
+        optimizer, trainable, float(learning_rate), None if weight_decay is None else float(weight_decay)
     )
 
 
@@ -50,6 +52,9 @@ def training_step(
     max_grad_norm: float | None = None,
 ) -> Tensor:
     """One optimizer step: forward and backward of each micro-batch, clipping, update.
+
+    What a method does beyond its forward pass (`training_hooks`) is part of it: an own loss, and before the first
+    update a choice from the data.
 
     It reads no value back from the device and draws nothing at random itself (dropout does, where the model
     is in training mode).
@@ -66,14 +71,17 @@ def training_step(
         The mean loss of the micro-batches: a detached scalar on the model's device.
     """
     optimizer.zero_grad(set_to_none=True)
-    losses = []
+    if micro_batches:
+        with torch.enable_grad(), autocast_on(_device_type(micro_batches[0]), autocast):
+            start_from_data(model, micro_batches)
+    total: Tensor | None = None
     for batch in micro_batches:
-        device_type = next(iter(batch.values())).device.type
+        device_type = _device_type(batch)
         # A caller's no_grad, in a notebook say, is no reason to fail.
         with torch.enable_grad(), autocast_on(device_type, autocast):
-            loss = model(**batch).loss / len(micro_batches)
+            loss = loss_of(model, batch) / len(micro_batches)
         backward(loss)
-        losses.append(loss.detach())
+        total = loss.detach() if total is None else total + loss.detach()
         # The graph would otherwise live on beside the next micro-batch's.
         del loss
     if max_grad_norm is not None:
@@ -81,7 +89,13 @@ def training_step(
             [p for group in optimizer.param_groups for p in group["params"]], max_grad_norm, foreach=True
         )
     optimizer.step()
-    return torch.stack(losses).sum()
+    if total is None:
+        raise ValueError("a step needs at least one micro-batch")
+    return total
+
+
+def _device_type(batch: Mapping[str, Tensor]) -> str:
+    return next(iter(batch.values())).device.type
 
 
 def autocast_on(device_type: str, dtype: torch.dtype | None) -> torch.autocast:

@@ -18,6 +18,8 @@ from autopeft.modeling.clone import clone_sharing_weights
 from autopeft.modeling.config import first_line
 from autopeft.modeling.heads import head_modules, reset_head
 from autopeft.modeling.peft_config import FULL, peft_config_of
+from autopeft.modeling.quantize import use_quantized_lora
+from autopeft.modeling.size_rules import check_sizes
 from autopeft.modeling.wrap_checks import check_wrapped
 
 
@@ -50,7 +52,8 @@ def wrap(
     Raises:
         ModelError: the method does not apply to this model, or nothing, too much or not the head would train.
     """
-    model = clone_sharing_weights(base, own_all=method.builder == FULL)
+    writes_weights = method.builder == FULL or method.can("restores_base") is False
+    model = clone_sharing_weights(base, own_all=writes_weights)
     heads = head_modules(model)
     with _seeded(head_seed):
         if head_seed is not None:
@@ -71,8 +74,11 @@ def _with_adapter(
     heads: Sequence[str],
 ) -> PeftModel:
     config = peft_config_of(method, hyperparameters, task, architecture, model, heads)
+    check_sizes(model, config, method)
+    use_quantized_lora(config)
     # On meta the adapter is made there at once: a 70B model's adapters would take seconds to draw.
-    on_meta = torch.device("meta") if model.device.type == "meta" else contextlib.nullcontext()
+    all_on_meta = all(parameter.is_meta for parameter in model.parameters())
+    on_meta = torch.device("meta") if all_on_meta else contextlib.nullcontext()
     with on_meta, warnings.catch_warnings():
         # What would matter in them is asserted by `check_wrapped`.
         warnings.simplefilter("ignore")
@@ -84,7 +90,7 @@ def _with_adapter(
                 hint="choose another method, or other hyperparameters",
             ) from error
     # peft adds names of its own to those given; a saved adapter should name each once.
-    if config.modules_to_save is not None:
+    if getattr(config, "modules_to_save", None) is not None:
         config.modules_to_save = list(dict.fromkeys(config.modules_to_save))
     return wrapped
 

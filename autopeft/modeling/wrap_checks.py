@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from peft import PeftModel
+from peft.tuners.adaption_prompt.utils import is_adaption_prompt_trainable
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import AuxiliaryTrainingWrapper
 from torch import nn
@@ -26,14 +27,16 @@ def check_wrapped(model: PeftModel, method: MethodSpec, heads: Sequence[str]) ->
     """
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ModelError(f"{method.id} would train nothing on this model", hint=_ADVICE)
+    _check_ranks(model, method)
+    _check_virtual_tokens(model, method)
+    if method.as_recorded:  # what else it trains, or leaves untrained, is as somebody wanted it
+        return
     base = model.get_base_model()
     for name in heads:
         if not any(p.requires_grad for p in base.get_submodule(name).parameters()):
             raise ModelError(f"{method.id} would leave the task head {name!r} untrained", hint=_ADVICE)
     if undeclared := _undeclared(model):
         raise ModelError(f"{method.id} would also train {undeclared[0]}", hint=_ADVICE)
-    _check_ranks(model, method)
-    _check_virtual_tokens(model, method)
 
 
 def _undeclared(model: PeftModel) -> list[str]:
@@ -47,6 +50,10 @@ def _undeclared(model: PeftModel) -> list[str]:
     for module in model.modules():
         if isinstance(module, BaseTunerLayer):
             declared |= _adapter_ids(module)
+    # What a tuner holds beside the model (Shadow's own network), and LLaMA-Adapter's prompts within attention.
+    own = (p for name, p in model.base_model.named_parameters() if not name.startswith("model."))
+    declared |= {id(parameter) for parameter in own}
+    declared |= {id(p) for name, p in model.named_parameters() if is_adaption_prompt_trainable(name)}
     return [name for name, p in model.named_parameters() if p.requires_grad and id(p) not in declared]
 
 
@@ -56,6 +63,8 @@ def _adapter_ids(layer: BaseTunerLayer) -> set[int]:
 
 
 def _check_ranks(model: PeftModel, method: MethodSpec) -> None:
+    if not getattr(model.active_peft_config, "r", None):  # FRoD's layers call their width `r`, OFT's their blocks
+        return
     for name, layer in model.named_modules():
         ranks = getattr(layer, "r", None) if isinstance(layer, BaseTunerLayer) else None
         widest = min(getattr(layer, "in_features", 0) or 0, getattr(layer, "out_features", 0) or 0)

@@ -7,7 +7,6 @@ from autopeft.domain.models import ArchitectureSpec, ModelSpec
 from autopeft.domain.tasks import TaskSpec
 from autopeft.recommend.options import Options
 
-_DTYPE_BYTES: Final = {"float32": 4, "bfloat16": 2, "float16": 2}
 # The survey's whole search was three learning rates (Guitaricet/peft_comparison, run_grid_search.py).
 FEW_TRIALS: Final = 3
 
@@ -16,7 +15,7 @@ def gather_facts(
     model: ModelSpec, task: TaskSpec, architecture: ArchitectureSpec, base_parameters: int, options: Options
 ) -> dict[str, FactValue]:
     """Every fact of the vocabulary; None where it is not known."""
-    weight_bytes = base_parameters * _DTYPE_BYTES[options.shape.dtype]
+    weight_bytes = int(base_parameters * options.shape.least_bytes_per_parameter)
     budget = options.budget_bytes
     return {
         "model_parameters": base_parameters,
@@ -29,7 +28,7 @@ def gather_facts(
         "max_steps": options.max_steps,
         "trials": options.trials,
         "few_trials": options.trials <= FEW_TRIALS,
-        "batch_size": options.shape.batch_size * options.accumulation,
+        "batch_size": options.shape.batch_size * options.shape.accumulation,
         "micro_batch_size": options.shape.batch_size,
         "max_length": options.shape.max_length,
         "gradient_checkpointing": options.shape.gradient_checkpointing,

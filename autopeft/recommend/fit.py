@@ -1,13 +1,15 @@
 """Whether a method can be used at all: the catalogue's word on it, and the memory budget."""
 
-from autopeft.domain.memory import MemoryEstimate
+from autopeft.domain.memory import MemoryEstimate, StepShape
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.models import ArchitectureSpec
 from autopeft.domain.recommendation import Recommendation
 from autopeft.domain.rules import Reason
+from autopeft.domain.step_checks import refused_method
 from autopeft.domain.tasks import TaskSpec
 from autopeft.domain.units import format_bytes
 from autopeft.errors import ModelError, NothingFitsError
+from autopeft.recommend.batch import FittedStep
 from autopeft.recommend.engine import source_text
 from autopeft.recommend.options import Options
 from autopeft.recommend.ranking import TRACED
@@ -29,26 +31,39 @@ def catalog_objections(method: MethodSpec, task: TaskSpec, architecture: Archite
     return tuple(Reason("catalog", text, source) for text in texts)
 
 
+def step_objections(method: MethodSpec, shape: StepShape) -> tuple[Reason, ...]:
+    """Why the method cannot run such a step at all; empty if it can."""
+    refusal = refused_method(method, shape)
+    return (Reason("catalog", refusal.message, f"methods/{method.id}.yaml"),) if refusal else ()
+
+
 def needed_bytes(estimate: MemoryEstimate, options: Options) -> int:
     """Device memory that the step needs: what the allocator reserves and the device context."""
     return estimate.reserved_bytes + options.context_bytes
 
 
-def over_budget(estimate: MemoryEstimate, options: Options) -> tuple[Reason, ...]:
-    """Why the method does not fit; empty when it does, or when there is no budget."""
-    needed = needed_bytes(estimate, options)
-    if options.budget_bytes is None or needed <= options.budget_bytes:
+def over_budget(step: FittedStep, options: Options) -> tuple[Reason, ...]:
+    """Why the method does not fit: what its leanest way to run the step needs; empty without a budget."""
+    if options.budget_bytes is None:
         return ()
-    text = f"needs {format_bytes(needed)}, {format_bytes(needed - options.budget_bytes)} more than the budget"
+    needed = needed_bytes(step.estimate, options)
+    text = (
+        f"needs {format_bytes(needed)} at {describe_batch(step.shape)}, "
+        f"{format_bytes(needed - options.budget_bytes)} more than the budget"
+    )
     return (Reason("memory", text, TRACED),)
 
 
-def require_candidates(answer: Recommendation, *, may_recompute: bool = True) -> None:
-    """Do nothing when at least one method is recommended.
+def describe_batch(shape: StepShape) -> str:
+    """Micro-batch, accumulation and recomputation in words."""
+    text = f"batch {shape.batch_size}"
+    if shape.accumulation > 1:
+        text += f" x {shape.accumulation}"
+    return f"{text}, activations recomputed" if shape.gradient_checkpointing else text
 
-    Args:
-        answer: of the recommender.
-        may_recompute: whether the asker has gradient checkpointing to choose.
+
+def require_candidates(answer: Recommendation) -> None:
+    """Do nothing when at least one method is recommended.
 
     Raises:
         NothingFitsError: none is; names the nearest that would fit, and what it needs.
@@ -63,7 +78,7 @@ def require_candidates(answer: Recommendation, *, may_recompute: bool = True) ->
         raise NothingFitsError(
             f"no method fits {format_bytes(answer.budget_bytes)} with {answer.model}: the nearest, {title}, "
             f"needs {format_bytes(needed)}",
-            hint=_less_memory(answer, may_recompute),
+            hint=_less_memory(answer),
         )
     why = f": {answer.excluded[0].title}: {answer.excluded[0].reasons[0].text}" if answer.excluded else ""
     if answer.excluded and all(one.reasons[0].rule == "unknown" for one in answer.excluded):
@@ -74,13 +89,8 @@ def require_candidates(answer: Recommendation, *, may_recompute: bool = True) ->
     )
 
 
-def _less_memory(answer: Recommendation, may_recompute: bool) -> str:
+def _less_memory(answer: Recommendation) -> str:
     context_bytes = int(answer.facts["context_bytes"])
     if answer.budget_bytes is not None and answer.budget_bytes <= context_bytes:
         return f"the device's own context takes {format_bytes(context_bytes)} of it: name more"
-    batch_size, max_length = answer.facts["micro_batch_size"], answer.facts["max_length"]
-    ways = [f"a --batch-size below {batch_size}"] if batch_size > 1 else []
-    ways.append(f"a --max-length below {max_length}")
-    if may_recompute and not answer.facts["gradient_checkpointing"]:
-        ways.append("--gradient-checkpointing")
-    return f"try {', '.join(ways)}, or a smaller model"
+    return f"try a --max-length below {answer.facts['max_length']}, or a smaller model"

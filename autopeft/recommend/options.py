@@ -18,8 +18,7 @@ class Options:
     """What the rules and the ranking are told.
 
     Attributes:
-        shape: of one training step.
-        accumulation: forward passes in one optimizer step.
+        shape: of one training step; under a budget a method may run it in smaller micro-batches.
         budget_bytes: memory that training may use on the device, or None when it does not matter.
         context_bytes: taken from the budget before any tensor exists.
         training_rows: labelled examples, or None when unknown.
@@ -32,7 +31,6 @@ class Options:
     """
 
     shape: StepShape = field(default_factory=StepShape)
-    accumulation: int = 1
     budget_bytes: int | None = None
     context_bytes: int = DEVICE_CONTEXT_BYTES
     training_rows: int | None = None

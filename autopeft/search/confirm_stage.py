@@ -1,10 +1,10 @@
 """The confirm stage: the best configurations and the control, trained to full length on several seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from autopeft.domain.trials import TrialRecord, TrialSpec
+from autopeft.domain.trials import Split, TrialRecord, TrialSpec
 from autopeft.search.context import REPORT_SECONDS, SearchContext
 from autopeft.search.costs import FLOAT32_FACTOR, evaluation_seconds, slice_seconds
 from autopeft.search.keep import keep_slice
@@ -112,7 +112,7 @@ def _confirm(context: SearchContext, records: list[TrialRecord], entry: Entry, s
     """Train one run to full length in slices; False when time or the trial failed it."""
     folder = entry.folder(context, seed)
     if not (folder.path / "spec.json").exists():
-        folder.create(entry.spec(seed), entry.role)
+        folder.create(replace(entry.spec(seed), split=_split(context, records, entry)), entry.role)
     record = folder.record()
     while record.steps_done < context.plan.full_steps and record.state not in ("failed", "oom"):
         to_step = next(step for step in context.plan.rung_steps if step > record.steps_done)
@@ -125,6 +125,13 @@ def _confirm(context: SearchContext, records: list[TrialRecord], entry: Entry, s
         if not _slice(context, records, entry, folder, record, to_step):
             return False
     return record.steps_done == context.plan.full_steps
+
+
+def _split(context: SearchContext, records: list[TrialRecord], entry: Entry) -> Split:
+    """As the trial ended up being run; a control that was none is run as it is predicted to fit."""
+    if entry.trial is not None:
+        return replace(records[entry.trial].spec.split, lowered=False)
+    return context.split(entry.proposal) or Split()
 
 
 def _slice(

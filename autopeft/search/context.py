@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.plan import SearchRequest, TrainingPlan
 from autopeft.domain.progress import Observer, Progress
-from autopeft.domain.trials import TrialRecord
+from autopeft.domain.trials import Split, TrialRecord
 from autopeft.execution.protocol import Executor
 from autopeft.search.ledger import Ledger
 from autopeft.search.run_directory import RunDirectory
@@ -36,7 +36,7 @@ class SearchContext:
         searched: ids of the methods that the sampler may propose.
         starts: the recommender's candidates, tried first.
         control: plain LoRA at its defaults, or None where it does not apply.
-        fits: whether a configuration is predicted to fit.
+        split: how a configuration's steps are predicted to fit; None where they do not.
         test_rows: in the test split.
         validation_rows: in the validation split.
         max_length: tokens of the longest row.
@@ -50,7 +50,7 @@ class SearchContext:
     searched: tuple[str, ...]
     starts: tuple[Proposal, ...]
     control: Proposal | None
-    fits: Callable[[Proposal], bool]
+    split: Callable[[Proposal], Split | None]
     test_rows: int
     validation_rows: int
     max_length: int

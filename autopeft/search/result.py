@@ -1,12 +1,12 @@
 """From the run directory to `result.json` (docs/result-schema.md): every figure that a report shows."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from autopeft.domain.evaluation import spread
 from autopeft.domain.knobs import Value
-from autopeft.domain.trials import SliceResult, TrialRecord
+from autopeft.domain.trials import SliceResult, Split, TrialRecord
 from autopeft.search.confirm_stage import Entry, saved_entries
 from autopeft.search.context import SearchContext
 from autopeft.search.costs import CONFIRM_SHARE
@@ -27,7 +27,7 @@ class Frame:
         baselines: what was measured beside the search.
         excluded: methods that were not searched.
         environment: versions and device.
-        predicted_peak_bytes: (method, hyperparameters) -> prediction, for trials; None where there is none.
+        predicted_peak_bytes: (method, hyperparameters, split) -> prediction; None where there is none.
         measured_kind: how memory was measured.
         load: (method, adapter folder) -> lines of Python that load it.
     """
@@ -37,7 +37,7 @@ class Frame:
     baselines: Sequence[Mapping[str, Any]]
     excluded: Sequence[Mapping[str, Any]]
     environment: Mapping[str, Any]
-    predicted_peak_bytes: Callable[[str, Mapping[str, Value]], int | None]
+    predicted_peak_bytes: Callable[[str, Mapping[str, Value], Split], int | None]
     measured_kind: str
     load: Callable[[str, str], list[str]]
 
@@ -87,6 +87,7 @@ def _trial(context: SearchContext, frame: Frame, folder: TrialFolder) -> dict[st
     spec, origin = folder.spec()
     slices = folder.slices()
     kept = [piece for piece in slices if piece.error is None]
+    ran = _split_of_first(spec.split, slices)
     return {
         "number": spec.number,
         "state": _state(context, folder.record()),
@@ -96,12 +97,27 @@ def _trial(context: SearchContext, frame: Frame, folder: TrialFolder) -> dict[st
         "origin": origin,
         "rungs": [_rung(piece) for piece in kept],
         "curve": [list(point) for piece in kept for point in piece.train_losses],
-        "predicted_peak_bytes": frame.predicted_peak_bytes(spec.method, spec.hyperparameters),
-        "measured_peak_bytes": kept[0].measured_peak_bytes if kept else None,
+        "accumulation": ran.accumulation,
+        "gradient_checkpointing": ran.gradient_checkpointing,
+        "predicted_peak_bytes": frame.predicted_peak_bytes(spec.method, spec.hyperparameters, ran),
+        "measured_peak_bytes": (kept or slices)[0].measured_peak_bytes if slices else None,
         "trainable_parameters": kept[0].trainable_parameters if kept else None,
         "seconds": sum(piece.wall_seconds for piece in slices),
         "error": next((piece.error for piece in slices if piece.error), None),
     }
+
+
+def _split_of_first(planned: Split, slices: Sequence[SliceResult]) -> Split:
+    """How the first slice ran, in which memory is measured."""
+    return replace(planned, accumulation=slices[0].accumulation) if slices else planned
+
+
+def _predicted(frame: Frame, runs: Sequence[TrialRecord]) -> int | None:
+    """The prediction for the first run, as it was run."""
+    if not runs:
+        return None
+    spec = runs[0].spec
+    return frame.predicted_peak_bytes(spec.method, spec.hyperparameters, _split_of_first(spec.split, runs[0].slices))
 
 
 def _state(context: SearchContext, record: TrialRecord) -> str:
@@ -148,7 +164,7 @@ def _confirmed(context: SearchContext, frame: Frame, entry: Entry, final: Mappin
         "test_standard_error": test.get("test_standard_error"),
         "trainable_parameters": first.trainable_parameters if first else None,
         "adapter_bytes": None,
-        "predicted_peak_bytes": frame.predicted_peak_bytes(proposal.method, proposal.hyperparameters),
+        "predicted_peak_bytes": _predicted(frame, runs),
         "measured_peak_bytes": first.measured_peak_bytes if first else None,
         "measured_kind": frame.measured_kind,
         "seconds_per_step": sum(p.train_seconds for run in runs for p in run.slices) / steps if steps else None,

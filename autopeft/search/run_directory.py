@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from autopeft.domain.plan import SearchRequest
-from autopeft.domain.trials import SliceResult, TrialRecord, TrialSpec
+from autopeft.domain.trials import SliceResult, TrialRecord, TrialSpec, after_slice
 from autopeft.errors import InputError, RunError
 
 
@@ -130,6 +130,8 @@ class TrialFolder:
         """The trial as the scheduler sees it."""
         spec, _ = self.spec()
         slices = self.slices()
+        for piece in slices:
+            spec = after_slice(spec, piece)
         record = TrialRecord(spec, "running", [piece for piece in slices if piece.error is None])
         if slices:
             record.state = slices[-1].failure or "paused"

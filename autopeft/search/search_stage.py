@@ -1,6 +1,6 @@
 """The search stage: ask the scheduler, run the slice, keep the result; until nothing is left or affordable."""
 
-from autopeft.domain.trials import TrialRecord, TrialSpec
+from autopeft.domain.trials import Split, TrialRecord, TrialSpec
 from autopeft.errors import RunError
 from autopeft.search.confirm_stage import confirm_seconds
 from autopeft.search.context import SearchContext
@@ -79,7 +79,8 @@ def _start(context: SearchContext, records: list[TrialRecord]) -> TrialRecord | 
             context.observer.note("no further configuration is predicted to fit: the search ends here")
             return None
         proposal, origin = found, "sampler"
-    spec = TrialSpec(number, proposal.method, proposal.hyperparameters, context.plan.seeds[0])
+    split = context.split(proposal) or Split()
+    spec = TrialSpec(number, proposal.method, proposal.hyperparameters, context.plan.seeds[0], split)
     context.run.trial(number).create(spec, origin)
     return TrialRecord(spec)
 
@@ -92,7 +93,7 @@ def _feasible_proposal(context: SearchContext, records: list[TrialRecord]) -> Pr
     for attempt in range(PROPOSAL_ATTEMPTS):
         number = len(records) + attempt * 1_000_000
         proposal = propose(records, methods, number=number, seed=context.request.seed, excluded=dropped)
-        if context.fits(proposal):
+        if context.split(proposal) is not None:
             return proposal
     return None
 
@@ -127,6 +128,9 @@ def _advance(context: SearchContext, record: TrialRecord, to_step: int, records:
         except SliceAbandoned:
             return False
         keep_slice(folder, record, result)
+    if record.spec != spec:
+        rows = record.spec.split.micro_batch_size(context.plan.batch_size)
+        context.observer.note(f"trial {spec.number} ran out of memory: from here on {rows} rows at a time")
     context.ledger.book("search", 0.0, compute_seconds=result.train_seconds + result.evaluation_seconds)
     if result.error:
         context.observer.note(f"trial {spec.number} ({spec.method}) {result.failure}: {result.error}")

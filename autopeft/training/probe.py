@@ -36,13 +36,13 @@ def probe(worker: Worker, spec: TrialSpec) -> Probe:
         model = worker.build(spec)
         optimizer = build_optimizer(model, spec.hyperparameters)
         order = worker.training_order(spec.seed)
-        batches = [worker.training_batch(order.batch_at(step)) for step in range(MEASURED_BATCHES)]
+        batches = [worker.micro_batches(order.batch_at(step), spec.split) for step in range(MEASURED_BATCHES)]
 
-        def train(batch: dict[str, Tensor]) -> None:
-            float(training_step(model, [batch], optimizer, autocast=worker.autocast))
+        def train(micro_batches: list[dict[str, Tensor]]) -> None:
+            float(training_step(model, micro_batches, optimizer, autocast=worker.autocast))
 
         train(batches[0])
-        least = [_least_seconds(partial(train, batch)) for batch in batches]
+        least = [_least_seconds(partial(train, micro_batches)) for micro_batches in batches]
         return Probe(sum(least) / len(least), _row_seconds(worker, model))
 
 

@@ -4,6 +4,7 @@ import math
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,7 +15,9 @@ from autopeft.domain.trials import SliceResult, TrialSpec
 from autopeft.errors import AutopeftError, RunError
 from autopeft.modeling.parameters import count_parameters
 from autopeft.modeling.step import build_optimizer, training_step
+from autopeft.modeling.training_hooks import after_update
 from autopeft.training.checkpoint import load_checkpoint, save_checkpoint
+from autopeft.training.device_memory import most_reserved_bytes, release_memory
 from autopeft.training.evaluation import evaluate
 from autopeft.training.schedule import learning_rate_scale, set_learning_rate
 from autopeft.training.scoring import metric_standard_error, metric_value
@@ -46,7 +49,8 @@ def run_slice(
 ) -> SliceResult:
     """Train `spec` from its checkpoint at `from_step` to `to_step`, evaluate, write the new checkpoint.
 
-    Every random draw derives from (seed, step), so a resumed trial goes on exactly.
+    Every random draw derives from (seed, step), so a resumed trial goes on exactly. Where memory runs out, the slice
+    is run once more with micro-batches half as large, and the result says so.
 
     Args:
         worker: base model, data and plan.
@@ -65,6 +69,29 @@ def run_slice(
         RunError: the disk is full or not writable.
     """
     began = time.perf_counter()
+
+    def attempt(spec: TrialSpec) -> SliceResult:
+        return _attempt(worker, spec, folder, from_step, to_step, should_stop, measure_step, began)
+
+    result = attempt(spec)
+    lowered = spec.split.halved(worker.plan.batch_size)
+    if result.failure != "oom" or lowered is None:
+        return result
+    release_memory(worker.device)
+    return attempt(replace(spec, split=lowered))
+
+
+def _attempt(
+    worker: Worker,
+    spec: TrialSpec,
+    folder: Path,
+    from_step: int,
+    to_step: int,
+    should_stop: Callable[[], bool],
+    measure_step: MeasureStep | None,
+    began: float,
+) -> SliceResult:
+    """The slice with the split of `spec`; what goes wrong is in the result, and nothing of the model is left."""
     devices = [worker.device] if worker.device.type == "cuda" else []
     try:
         with torch.random.fork_rng(devices=devices):
@@ -72,7 +99,12 @@ def run_slice(
     except (SliceAbandoned, RunError, KeyboardInterrupt):
         raise
     except Exception as error:  # a trial must never end the search
-        return _failure(error, folder, from_step, time.perf_counter() - began)
+        result = _failure(error, folder, from_step, time.perf_counter() - began)
+    return replace(
+        result,
+        accumulation=spec.split.accumulation,
+        measured_peak_bytes=most_reserved_bytes(worker.device) if result.failure == "oom" else None,
+    )
 
 
 def _train(
@@ -118,6 +150,7 @@ def _train(
         measured_peak_bytes=steps.measured_peak_bytes,
         trainable_parameters=count_parameters(model).trainable,
         row_scores=evaluation.row_scores if to_step == worker.plan.full_steps else (),
+        accumulation=spec.split.accumulation,
     )
 
 
@@ -139,16 +172,17 @@ class _Steps:
         scale = learning_rate_scale(step, plan.full_steps, plan.warmup_share)
         set_learning_rate(self._optimizer.param_groups, float(self._spec.hyperparameters["learning_rate"]), scale)
         torch.manual_seed(derived_seed(self._spec.seed, "step", step))
-        batch = self._worker.training_batch(self._order.batch_at(step))
+        batches = self._worker.micro_batches(self._order.batch_at(step), self._spec.split)
 
         def one_step() -> None:
             loss = training_step(
                 self._model,
-                [batch],
+                batches,
                 self._optimizer,
                 autocast=self._worker.autocast,
                 max_grad_norm=plan.max_grad_norm,
             )
+            after_update(self._model, step + 1, plan.full_steps)
             self._losses.append((step + 1, loss))
 
         if measure_step is None:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from peft import PeftModel
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -15,7 +16,8 @@ from autopeft.domain.methods import MethodSpec
 from autopeft.domain.models import ArchitectureSpec
 from autopeft.domain.plan import TrainingPlan, derived_seed
 from autopeft.domain.tasks import TaskSpec
-from autopeft.domain.trials import TrialSpec
+from autopeft.domain.trials import Split, TrialSpec
+from autopeft.modeling.build import enable_gradient_checkpointing
 from autopeft.modeling.wrap import wrap
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
@@ -74,6 +76,8 @@ class Worker:
             # Without a head seed the adapter's initial values come from the global generator.
             torch.manual_seed(derived_seed(spec.seed, "initialisation"))
             model = wrap(self.base, method, spec.hyperparameters, self.task, self.architecture, head_seed=head_seed)
+        if spec.split.gradient_checkpointing:
+            enable_gradient_checkpointing(model.get_base_model() if isinstance(model, PeftModel) else model)
         return model.train()
 
     def training_order(self, seed: int) -> TrainingOrder:
@@ -84,6 +88,13 @@ class Worker:
         """Training rows on the device."""
         batch = self.data.batch("train", rows)
         return {name: tensor.to(self.device) for name, tensor in batch.items()}
+
+    def micro_batches(self, rows: Sequence[int] | np.ndarray, split: Split) -> list[dict[str, Tensor]]:
+        """The rows of a step in as many parts as `split` says, all padded alike; never an empty one."""
+        batch = self.training_batch(rows)
+        parts = min(split.accumulation, len(rows))
+        cut = {name: tensor.tensor_split(parts) for name, tensor in batch.items()}
+        return [{name: pieces[part] for name, pieces in cut.items()} for part in range(parts)]
 
     def evaluation(
         self, split: str, rows: np.ndarray | None = None

@@ -151,7 +151,7 @@ def test_shown_commands_parse(page: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["serch --demo", "search --modle x", "recommend --gpu-mem 24GB --rows many", "estimate --method lora", "resume"],
+    ["serch --demo", "search --modle x", "recommend --gpu-mem 24GB --rows many", "estimate --metod lora", "resume"],
 )
 def test_a_wrong_command_is_noticed(line: str) -> None:
     with pytest.raises(click.UsageError):

@@ -96,6 +96,7 @@ def applies(method: MethodSpec, task: TaskSpec, architecture: ArchitectureSpec) 
 
 
 def all_cases() -> Iterator[Case]:
+    """Every method on every family that it is meant for, a method's first families first."""
     model_types = {"minilm-tiny-distilled": "bert", "stories260k": "llama", "t5-tiny-news": "t5"}
     for family, (task_id, source) in FAMILIES.items():
         model_type = source["model_type"] if isinstance(source, dict) else model_types[family]

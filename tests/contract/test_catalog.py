@@ -13,11 +13,15 @@ from peft.utils import PeftType, TaskType
 import autopeft.tuners  # noqa: F401 - registers our own builders with peft
 from autopeft.catalog import load_catalog
 from autopeft.catalog.locate import search_spaces_root
-from autopeft.catalog.model_schema import ModelEntry, ModelsSchema
+from autopeft.catalog.model_schema import ModelsSchema
 from autopeft.catalog.source_file import read_source_file
 from autopeft.catalog.vocabulary import OWN_BUILDERS, PEFT_BUILDERS, PEFT_TASK_TYPES
 from autopeft.domain.methods import MethodSpec
-from autopeft.domain.models import ArchitectureSpec
+from autopeft.domain.models import ArchitectureSpec, ModelSpec
+from autopeft.memory.depth import Stack, stacks_of, with_depths
+from autopeft.modeling.architecture import architecture_of
+from autopeft.modeling.heads import head_modules
+from autopeft.modeling.tying import untie_output
 
 CATALOG = load_catalog()
 LAYERS = 2
@@ -35,12 +39,21 @@ MODEL_TYPES = [
 PEFT_METHODS = [method for method in CATALOG.methods.values() if method.builder not in {"FULL", "HEAD"}]
 
 
-def shipped_entries() -> list[Any]:
+def shipped_models() -> list[Any]:
+    """Hub id and the transformers class that its parameters are counted in."""
     found = []
     for path in sorted((search_spaces_root() / "models").glob("*.yaml")):
-        entries = ModelsSchema.model_validate(read_source_file(path, path.name).values).models
-        found += [pytest.param(entry, id=name) for name, entry in entries.items()]
+        file = ModelsSchema.model_validate(read_source_file(path, path.name).values)
+        found += [pytest.param(name, file.class_of(name), id=name) for name in file.models]
     return found
+
+
+def parameters_at(class_name: str, model: ModelSpec, depths: dict[Stack, int]) -> int:
+    config = with_depths(model, depths).config
+    with torch.device("meta"):
+        built = getattr(transformers, class_name)._from_config(config_of(dict(config)))
+    untie_output(built, config)
+    return sum(parameter.numel() for parameter in built.parameters())
 
 
 def config_of(plain: dict[str, Any]) -> transformers.PretrainedConfig:
@@ -51,8 +64,9 @@ def config_of(plain: dict[str, Any]) -> transformers.PretrainedConfig:
 def shallow_model(spec: ArchitectureSpec, model_type: str, **fields: Any) -> torch.nn.Module:
     config = config_of({"model_type": model_type, **fields})
     config.num_hidden_layers = LAYERS
-    if spec.kind == "encoder-decoder":
-        config.num_decoder_layers = LAYERS
+    for name in ("num_decoder_layers", "decoder_layers"):
+        if hasattr(config, name):
+            setattr(config, name, LAYERS)
     with torch.device("meta"):
         return AUTO_CLASSES[spec.kind].from_config(config)
 
@@ -69,11 +83,41 @@ def is_matrix(module: torch.nn.Module) -> bool:
     return type(module).__name__ in {"Linear", "Conv1D"}
 
 
-@pytest.mark.parametrize("entry", shipped_entries())
-def test_a_shipped_model_has_the_parameter_count_that_it_states(entry: ModelEntry) -> None:
-    with torch.device("meta"):
-        model = getattr(transformers, entry.counted_as)._from_config(config_of(entry.config))
-    assert sum(parameter.numel() for parameter in model.parameters()) == entry.parameters
+@pytest.mark.parametrize(("name", "class_name"), shipped_models())
+def test_a_shipped_model_has_the_parameter_count_that_it_states(name: str, class_name: str) -> None:
+    # Equal layers have equally many parameters: built with two and three of them (the first may differ).
+    model = CATALOG.models[name]
+    stacks = stacks_of(model, {})
+    assert stacks is not None
+    shallow = dict.fromkeys(stacks, 2)
+    parameters = base = parameters_at(class_name, model, shallow)
+    for stack in stacks:
+        per_layer = parameters_at(class_name, model, shallow | {stack: 3}) - base
+        parameters += (stack.layers - 2) * per_layer
+    assert parameters == CATALOG.model_parameters[name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "class_name"), shipped_models())
+def test_a_shipped_model_built_whole_has_that_count_too(name: str, class_name: str) -> None:
+    assert parameters_at(class_name, CATALOG.models[name], {}) == CATALOG.model_parameters[name]
+
+
+def test_suggested_models_are_known_and_of_every_kind() -> None:
+    kinds = {architecture_of(CATALOG.models[name].config, CATALOG).kind for name in CATALOG.suggested_models}
+    assert kinds == {"encoder", "decoder", "encoder-decoder"}
+    assert len(CATALOG.suggested_models) < len(CATALOG.models) / 2
+
+
+def test_every_shipped_model_belongs_to_an_architecture() -> None:
+    for model in CATALOG.models.values():
+        assert architecture_of(model.config, CATALOG).id in CATALOG.architectures
+
+
+def test_other_names_of_a_model_have_its_config() -> None:
+    base, chat = (CATALOG.models[f"meta-llama/Llama-3.2-3B{ending}"] for ending in ("", "-Instruct"))
+    assert (chat.name, chat.config) == ("meta-llama/Llama-3.2-3B-Instruct", base.config)
+    assert CATALOG.model_parameters[chat.name] == CATALOG.model_parameters[base.name]
 
 
 @pytest.mark.parametrize(("spec", "model_type"), MODEL_TYPES)
@@ -84,15 +128,23 @@ def test_roles_name_every_matrix_of_the_blocks_once(spec: ArchitectureSpec, mode
     for role in spec.roles.keys() - NORM_ROLES - {"pooler"}:
         named += role_modules(spec, role, model)
     assert set(named) == blocks
-    # GPT-2's query, key and value are one matrix; everywhere else a matrix has one role.
-    assert len(named) == len(blocks) + (2 * LAYERS if model_type == "gpt2" else 0)
+    # Query, key and value may be one matrix; every other one has one role.
+    fused = spec.roles["query"] == spec.roles["key"] == spec.roles["value"]
+    assert len(named) == len(blocks) + (2 * LAYERS if fused else 0)
 
 
 @pytest.mark.parametrize(("spec", "model_type"), MODEL_TYPES)
 def test_roles_name_every_norm_once(spec: ArchitectureSpec, model_type: str) -> None:
     model = shallow_model(spec, model_type)
-    norms = sorted(n for n, module in model.named_modules() if type(module).__name__.endswith("Norm"))
-    assert sorted(name for role in NORM_ROLES for name in role_modules(spec, role, model)) == norms
+    heads = tuple(f"{name}." for name in head_modules(model))
+    norms = sorted(
+        name
+        for name, module in model.named_modules()
+        if type(module).__name__.endswith("Norm") and not (heads and name.startswith(heads))
+    )
+    named = {name: module for role in NORM_ROLES for name, module in role_modules(spec, role, model).items()}
+    # ModernBERT's first layer has an empty place where the others have a norm.
+    assert sorted(name for name, module in named.items() if list(module.parameters())) == norms
 
 
 @pytest.mark.parametrize(("spec", "model_type"), MODEL_TYPES)

@@ -14,6 +14,7 @@ from tests.unit.cli.stand_in import StandIn
 
 HERE = Path(__file__).parent
 LLAMA = "meta-llama/Llama-3.2-3B"
+PRICE = ["--price-per-hour", "1.80"]
 OUTPUTS = {
     "help.txt": ["--help"],
     **{f"help-{name}.txt": [name, "--help"] for name in COMMANDS},
@@ -28,6 +29,19 @@ OUTPUTS = {
         "markdown",
     ],
     "estimate-table.txt": ["estimate", "--model", LLAMA, "--set", "r=32"],
+    "estimate-gpu-table.txt": ["estimate", "--model", LLAMA, "--gpu", "L40S", "--rows", "20000", *PRICE],
+    "recommend-gpu-table.txt": [
+        "recommend",
+        "--model",
+        LLAMA,
+        "--methods",
+        "lora,dora,full",
+        "--gpu",
+        "NVIDIA L40S",
+        "--rows",
+        "20000",
+        *PRICE,
+    ],
     "explain-C06.txt": ["explain", "C06"],
 }
 

@@ -178,7 +178,7 @@ def test_a_command_line_that_makes_no_sense(arguments: list[str], error: str, hi
 
 def test_where_nothing_fits_the_nearest_is_named() -> None:
     refused(lambda: search("--gpu-mem", "700MB"), 3, "no method fits 668 MiB", "name more")
-    refused(lambda: search("--gpu-mem", "785MB"), 3, "the nearest, ", "--batch-size below 32")
+    refused(lambda: search("--gpu-mem", "785MB"), 3, "the nearest, ", "--max-length below 8")
 
 
 def test_search_does_not_offer_an_option_that_it_lacks() -> None:

@@ -26,8 +26,8 @@ CONFIG = {
 }
 
 
-def _estimate(layers: int, rank: int, shape: StepShape) -> MemoryEstimate:
-    config: dict[str, Any] = CONFIG | {"num_hidden_layers": layers}
+def _estimate(layers: int, rank: int, shape: StepShape, changes: dict[str, Any] | None = None) -> MemoryEstimate:
+    config: dict[str, Any] = CONFIG | {"num_hidden_layers": layers} | (changes or {})
     method = CATALOG.methods["lora"]
     step = Pricing(
         ModelSpec("tiny", config),
@@ -52,9 +52,20 @@ def _rank_knob() -> str:
     batch=st.integers(1, 4),
     length=st.integers(4, 64),
     grow=st.sampled_from(["layers", "rank", "batch", "length"]),
+    options=st.sampled_from(
+        [
+            {},
+            {"quantization": "nf4-double", "gradient_checkpointing": True},
+            {"quantization": "int8", "optimizer": "adamw-8bit"},
+            {"dtype": "float16", "accumulation": 3, "inference": True},
+            {"gpus": 4, "sharding": "fsdp", "attention": "eager"},
+        ]
+    ),
 )
-def test_more_of_anything_never_takes_less(layers: int, rank: int, batch: int, length: int, grow: str) -> None:
-    shape = StepShape(batch_size=batch, max_length=length)
+def test_more_of_anything_never_takes_less(
+    layers: int, rank: int, batch: int, length: int, grow: str, options: dict[str, Any]
+) -> None:
+    shape = StepShape(batch_size=batch, max_length=length, **options)
     grown_shape = replace(shape, batch_size=batch + (grow == "batch"), max_length=length + 16 * (grow == "length"))
     small = _estimate(layers, rank, shape)
     large = _estimate(layers + (grow == "layers"), rank * (4 if grow == "rank" else 1), grown_shape)
@@ -62,6 +73,20 @@ def test_more_of_anything_never_takes_less(layers: int, rank: int, batch: int, l
     for found in (small, large):
         assert sum(found.components_bytes[name] for name in COMPONENTS) == found.peak_bytes
         assert found.reserved_bytes >= found.peak_bytes
+
+
+@settings(max_examples=6, deadline=None)
+@given(layers=st.integers(1, 4), width=st.sampled_from([64, 128, 192]), batch=st.integers(1, 3))
+def test_fewer_bits_make_smaller_weights(layers: int, width: int, batch: int) -> None:
+    sizes = {"num_attention_heads": 4, "hidden_size": width, "intermediate_size": 2 * width}
+    shapes = [
+        StepShape(batch_size=batch, max_length=8, quantization="nf4"),
+        StepShape(batch_size=batch, max_length=8, quantization="int8"),
+        StepShape(batch_size=batch, max_length=8),
+        StepShape(batch_size=batch, max_length=8, dtype="float32"),
+    ]
+    weights = [_estimate(layers, 2, shape, sizes).components_bytes["weights"] for shape in shapes]
+    assert weights == sorted(set(weights))
 
 
 @st.composite

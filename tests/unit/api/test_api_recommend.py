@@ -27,7 +27,10 @@ def by_method(candidates: tuple[Candidate, ...]) -> dict[str, Candidate]:
 def test_recommend_and_estimate_agree(config: str) -> None:
     answer = recommend(config, gpu_mem="8GB", methods=["lora", "full"], **STEP)
     found = by_method(answer.candidates)
-    assert found["lora"].estimate == estimate(config, "lora", **STEP)
+    alone = estimate(config, "lora", **STEP)
+    # An estimate also looks at evaluation, which a comparison of training steps leaves out.
+    for name in ("components_bytes", "peak_bytes", "reserved_bytes", "trainable_parameters", "step_flops"):
+        assert getattr(found["lora"].estimate, name) == getattr(alone, name)
     full = found["full"].estimate
     assert full.trainable_parameters == full.total_parameters
     assert found["lora"].estimate.reserved_bytes < full.reserved_bytes
@@ -60,7 +63,7 @@ def test_nothing_fits_is_raised_unless_an_empty_answer_is_welcome(config: str) -
         recommend(config, gpu_mem="1MB", methods=["lora"])
     answer = recommend(config, gpu_mem="1MB", methods=["lora"], allow_empty=True)
     assert not answer.candidates
-    assert answer.facts["micro_batch_size"] == 1
+    assert "at batch 1 x" in answer.excluded[0].reasons[0].text
 
 
 def test_bad_input_is_told_apart(config: str, tmp_path: Path) -> None:

@@ -120,8 +120,11 @@ def test_all_faults_of_all_files_are_shown_together(root: Path, edit: Edit) -> N
             "models/gpt2.yaml",
             "model_type: gpt2",
             "auto_map: {AutoModel: evil.Model}",
-            "model_type is missing",
+            "auto_map names code to run",
         ),
+        ("models/gpt2.yaml", "  model_type: gpt2\n", "", "gpt2: model_type is missing"),
+        ("models/gpt2.yaml", "counted_as: GPT2LMHeadModel\n", "", "gpt2: counted_as is missing"),
+        ("models/gpt2.yaml", "[openai-community/gpt2]", "[t5-small]", "the model 't5-small' is described in"),
         ("models/gpt2.yaml", "  gpt2:", "  t5-small:", "the model 't5-small' is described in"),
     ],
 )

@@ -5,6 +5,7 @@ from autopeft.domain.memory import COMPONENTS, MemoryEstimate, StepShape
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.models import ModelSpec
 from autopeft.domain.tasks import TaskSpec
+from autopeft.domain.work import Operation, StepWork
 from autopeft.errors import ModelError
 
 PARAMETERS = 3_212_749_824
@@ -27,6 +28,7 @@ class StandIn:
             raise ModelError("P-tuning cannot be traced here")
         memory, compute = _COSTS.get(method.id, (1.5, 1.0))
         weights = 2 * PARAMETERS
+        flops = round(4 * PARAMETERS * shape.batch_size * shape.max_length * compute)
         peak = round(weights * memory)
         parts = dict.fromkeys(COMPONENTS, 0)
         parts |= {"weights": weights, "activations": peak - weights, "allocator_overhead": peak // 50}
@@ -41,6 +43,7 @@ class StandIn:
             peak_bytes=peak,
             reserved_bytes=peak + peak // 50,
             peak_phase="backward",
-            step_flops=round(4 * PARAMETERS * shape.batch_size * shape.max_length * compute),
+            step_flops=flops,
+            work=StepWork({"forward": {Operation("matmul", "bfloat16", flops * shape.accumulation): 1}}),
             assumptions=("a stand-in",),
         )

@@ -25,8 +25,8 @@ def test_recommend_json_holds_every_method_once(run: Run) -> None:
     result = run("recommend", "--model", LLAMA, "--gpu-mem", "24GB", "--format", "json")
     answer = json.loads(result.stdout)
     listed = [entry["method"] for entry in answer["candidates"] + answer["excluded"]]
-    known = [method["id"] for method in json.loads(run("methods", "--format", "json").stdout)["methods"]]
-    assert sorted(listed) == sorted(known)
+    methods = json.loads(run("methods", "--format", "json").stdout)["methods"]
+    assert sorted(listed) == sorted(method["id"] for method in methods if not method["by_name_only"])
     first = answer["candidates"][0]
     assert first["rank"] == 1 and first["fits"] is True
     assert {"rule", "text", "source"} <= set(first["reasons"][0])
@@ -78,6 +78,12 @@ def test_recommend_without_a_model_lists_what_fits(run: Run) -> None:
         (("estimate", "--model", LLAMA, "--set", "rank=8"), 2, "no knob"),
         (("estimate", "--model", LLAMA, "--set", "r=100000"), 2, "from 1 to"),
         (("estimate", "--model", LLAMA, "--batch-size", "0"), 2, "0"),
+        (("estimate", "--model", LLAMA, "--method", "full", "--quantization", "nf4"), 2, "quantised base"),
+        (("estimate", "--model", LLAMA, "--method", "bitfit", "--quantization", "nf4"), 2, "quantised base"),
+        (("estimate", "--model", LLAMA, "--optimizer", "lion"), 2, "lion"),
+        (("estimate", "--model", LLAMA, "--upcast-unquantized", "all"), 2, "not quantised"),
+        (("estimate", "--model", LLAMA, "--attention", "flash", "--dtype", "float32"), 2, "float32"),
+        (("estimate", "--model", LLAMA, "--gpus", "2", "--sharding", "fsdp", "--quantization", "int8"), 2, "FSDP"),
         (("methods", "lorra"), 2, "did you mean lora"),
         (("explain", "P99"), 2, "hint:"),
     ],
@@ -136,11 +142,17 @@ def test_tables_carry_no_escape_codes_when_piped(run: Run) -> None:
     assert "\x1b" not in run("methods", "lora").stdout
 
 
-def test_where_the_default_batch_does_not_fit_it_is_accumulated(run: Run) -> None:
-    """The stand-in needs 9.2 GiB whatever the batch, so the fallback is seen in the facts, not in the fit."""
-    facts = json.loads(run("recommend", "--model", LLAMA, "--gpu-mem", "2GB", "--format", "json").stdout)["facts"]
-    assert facts["micro_batch_size"] == 1 and facts["batch_size"] == 8
-    facts = json.loads(run("recommend", "--model", LLAMA, "--gpu-mem", "24GB", "--format", "json").stdout)["facts"]
-    assert facts["micro_batch_size"] == facts["batch_size"] == 8
-    asked = ("recommend", "--model", LLAMA, "--gpu-mem", "2GB", "--batch-size", "4", "--format", "json")
-    assert json.loads(run(*asked).stdout)["facts"]["micro_batch_size"] == 4
+def test_where_nothing_fits_the_leanest_way_is_named(run: Run) -> None:
+    """The stand-in needs 9.2 GiB whatever the batch, so every way is tried and none fits."""
+    answer = json.loads(run("recommend", "--model", LLAMA, "--gpu-mem", "2GB", "--format", "json").stdout)
+    assert answer["facts"]["batch_size"] == 8
+    (reason,) = next(one["reasons"] for one in answer["excluded"] if one["method"] == "lora")
+    assert "more than the budget" in reason["text"] and "at batch " in reason["text"]
+
+
+def test_every_candidate_says_how_its_step_is_run(run: Run) -> None:
+    answer = json.loads(run("recommend", "--model", LLAMA, "--gpu-mem", "24GB", "--format", "json").stdout)
+    assert answer["candidates"]
+    for one in answer["candidates"]:
+        assert one["batch_size"] * one["accumulation"] == answer["facts"]["batch_size"]
+        assert one["gradient_checkpointing"] is False

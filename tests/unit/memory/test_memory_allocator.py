@@ -1,4 +1,4 @@
-from autopeft.memory.allocator import CachingAllocator, replay
+from autopeft.memory.allocator import CachingAllocator, predicted_reserved_bytes, replay
 from autopeft.memory.stream import ALLOC, FREE, PHASE, PHASES, EventStream
 
 MIB = 2**20
@@ -66,3 +66,9 @@ def test_replay_empties_the_cache_before_the_steady_step() -> None:
     second_step = [forward, (ALLOC, 1), (FREE, 1), optimizer]
     stream = EventStream([40 * MIB, 64 * MIB], [6, 6], first_step + second_step)
     assert replay(stream) == 64 * MIB
+
+
+def test_a_long_run_reserves_a_little_more_than_the_replay() -> None:
+    stream = EventStream([400 * MIB], [6], [(PHASE, PHASES.index("forward")), (ALLOC, 0)])
+    assert replay(stream) == 400 * MIB
+    assert 1.003 < predicted_reserved_bytes(stream) / replay(stream) < 1.005

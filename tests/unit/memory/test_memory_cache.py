@@ -1,11 +1,17 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from autopeft.memory.cache import EstimateCache, cache_folder, cache_key
+from autopeft.catalog.load import load_catalog
+from autopeft.domain.memory import StepShape
+from autopeft.domain.models import ModelSpec
+from autopeft.memory.cache import EstimateCache, cache_folder, cache_key, user_cache
+from autopeft.memory.estimate import TracingEstimator
 
 
 def test_what_is_kept_comes_back(tmp_path: Path) -> None:
@@ -87,3 +93,65 @@ def test_a_second_process_answers_the_same_without_torch(tmp_path: Path) -> None
     assert first["torch"] and not second["torch"]
     assert first["answers"] == second["answers"]
     assert "bitfit" in second["answers"][1]
+
+
+def test_bytes_are_bounded_too(tmp_path: Path) -> None:
+    cache = EstimateCache(tmp_path, most_bytes=5_000)
+    for number in range(40):
+        cache.put(str(number), {"text": "x" * 500})
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 5_000
+    assert cache.get("39") is not None
+
+
+def test_what_others_wrote_and_left_half_written_counts(tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / f"old{number}.tmp").write_text("x")
+        (tmp_path / f"old{number}.json").write_text("{}")
+    (tmp_path / "folder.json").mkdir()
+    (tmp_path / "README").write_text("not the cache's")
+    EstimateCache(tmp_path, most_files=10).put("new", {})
+    assert (tmp_path / "README").exists()
+    assert len(list(tmp_path.iterdir())) < 25
+
+
+def test_several_processes_may_write_and_prune_at_once(tmp_path: Path) -> None:
+    caches = [EstimateCache(tmp_path, most_files=8) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda cache: [cache.put(str(n), {"n": n}) for n in range(100)], caches))
+    assert all(json.loads(path.read_text()) for path in tmp_path.iterdir())
+    assert len(list(tmp_path.iterdir())) <= 8 * 4
+
+
+def test_the_users_cache_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOPEFT_CACHE", "off")
+    assert user_cache() is None
+    monkeypatch.delenv("AUTOPEFT_CACHE")
+    assert user_cache() is not None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"extra": 1},
+        {"peak_bytes": None},
+        {"components_bytes": [1]},
+        {"assumptions": None},
+        {"error": 5},
+        {"error": "why", "hint": 3},
+    ],
+)
+def test_an_entry_of_another_form_is_asked_again(change: dict[str, Any], tmp_path: Path) -> None:
+    catalog = load_catalog()
+    spec = catalog.methods["lora"]
+    config = {"model_type": "bert", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1}
+    config |= {"num_attention_heads": 2, "vocab_size": 100}
+    asked = (ModelSpec("m", config), catalog.tasks["sequence-classification"], spec, spec.start(10**6), StepShape(2, 8))
+    cache = EstimateCache(tmp_path)
+    first = TracingEstimator(catalog, cache=cache)(*asked)
+    (file,) = tmp_path.iterdir()
+    kept = json.loads(file.read_text())
+    file.write_text(json.dumps(kept | change))
+    assert TracingEstimator(catalog, cache=cache)(*asked) == first
+    assert json.loads(file.read_text()) == kept, "and kept anew"
+    file.write_text(json.dumps({name: value for name, value in kept.items() if name != "step_flops"}))
+    assert TracingEstimator(catalog, cache=cache)(*asked) == first

@@ -24,6 +24,13 @@ CLASSES = {
     ("llama", "causal-lm"): "LlamaForCausalLM",
     ("t5", "text-to-text"): "T5ForConditionalGeneration",
 }
+TINY_BERT = {
+    "model_type": "bert",
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "vocab_size": 64,
+}
 HEADS = {"bert": ("classifier",), "llama": ("score",)}
 
 
@@ -132,7 +139,8 @@ def test_broken_weights_are_one_line(tiny_folders: dict[str, Path], catalog: Cat
         ({"model_type": "nonesuch"}, "causal-lm", "does not know"),
         ({"model_type": "bert", "hidden_size": "many"}, "sequence-classification", "config of x"),
         ({"model_type": "bert", "hidden_size": 30, "num_attention_heads": 4}, "sequence-classification", "config of x"),
-        ({"model_type": "bert"}, "text-to-text", "no head for text-to-text"),
+        (TINY_BERT, "text-to-text", "no head for text-to-text"),
+        ({"model_type": "bert", "hidden_size": 32}, "sequence-classification", "does not say num_hidden_layers"),
         ({"model_type": "llama", "auto_map": {"AutoModel": "x.py"}}, "causal-lm", "auto_map"),
         ({"model_type": "llama", "quantization_config": {"load_in_4bit": True}}, "causal-lm", "quantised"),
     ],

@@ -153,7 +153,8 @@ def test_checks_find_an_untrained_head_an_undeclared_part_and_nothing(
 
 def test_prefix_sizes_follow_t5_heads(catalog: Catalog) -> None:
     # T5-3B: 32 heads of 128 in a model 1024 wide.
-    config = {"model_type": "t5", "d_model": 1024, "d_kv": 128, "num_heads": 32, "d_ff": 16384, "num_layers": 2}
+    config = {"model_type": "t5", "d_model": 1024, "d_kv": 128, "num_heads": 32, "d_ff": 16384, "vocab_size": 64}
+    config["num_layers"] = 2
     base = build_on_meta(ModelSpec("t5-3b", config), catalog.tasks["text-to-text"], StepShape())
     model = wrapped(base, catalog.methods["prefix-tuning"], catalog, virtual_tokens=10)
     assert count_parameters(model).adapter == 10 * 2 * 2 * 32 * 128

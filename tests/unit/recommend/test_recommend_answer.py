@@ -24,7 +24,8 @@ def ask(
         ARCHITECTURE,
         base_parameters=10**6,
         methods=[method(name) for name in names],
-        rules=rules,
+        # The last one never fires: it makes the methods such that the catalogue knows something about.
+        rules=(*rules, rule("K1", "training_rows == 1", "note", names)),
         estimator=TableEstimator(table),
         options=Options(context_bytes=GIB, **options),  # type: ignore[arg-type]
     )
@@ -122,7 +123,10 @@ def test_the_catalogue_rules_out_tasks_and_architectures() -> None:
 def test_a_control_stands_behind_a_candidate_unless_a_rule_lifts_it() -> None:
     def ranked(weight: float) -> list[str]:
         methods = [method("full", role="control"), method("lora")]
-        rules = [rule("E02", "training_rows >= 10000", "prefer", ("full",), weight)]
+        rules = [
+            rule("E02", "training_rows >= 10000", "prefer", ("full",), weight),
+            rule("K1", "training_rows == 1", "note", ("lora",)),
+        ]
         table = {"full": (4 * GIB, 100), "lora": (4 * GIB, 100)}
         answer = recommend_methods(
             MODEL, TASK, ARCHITECTURE, base_parameters=1, methods=methods, rules=rules,
@@ -132,6 +136,17 @@ def test_a_control_stands_behind_a_candidate_unless_a_rule_lifts_it() -> None:
 
     assert ranked(1) == ["lora", "full"]
     assert ranked(5) == ["full", "lora"]
+
+
+def test_a_method_that_no_rule_speaks_about_is_not_taken_for_average() -> None:
+    known = rule("P01", "training_rows == 1", "prefer", ("lora",))
+    methods = [method("miss"), method("lora")]
+    answer = recommend_methods(
+        MODEL, TASK, ARCHITECTURE, base_parameters=1, methods=methods, rules=[known],
+        estimator=TableEstimator({"miss": (GIB, 100), "lora": (4 * GIB, 100)}), options=Options(),
+    )  # fmt: skip
+    assert ids(answer) == ["lora", "miss"]
+    assert ["unproven" in {reason.rule for reason in one.reasons} for one in answer.candidates] == [False, True]
 
 
 def test_a_prior_is_marked_as_such() -> None:
@@ -148,7 +163,7 @@ def test_nothing_fits_names_the_nearest_and_what_it_needs() -> None:
     answer = ask("dora", "lora", budget_bytes=2 * GIB)
     with pytest.raises(NothingFitsError, match=r"nearest, LORA, needs 5 GiB") as refused:
         require_candidates(answer)
-    assert "--batch-size below 4" in str(refused.value.hint)
+    assert "--max-length below" in str(refused.value.hint)
 
 
 def test_a_model_that_no_method_can_be_traced_on_is_a_bad_model() -> None:

@@ -45,10 +45,11 @@ def test_houlsby_equals_the_formula(net: Net, name: str) -> None:
     model = get_peft_model(net, HoulsbyConfig(bottleneck_size=3, non_linearity=name, target_modules=["inner"]))
     randomise(model, "houlsby_")
     layer = model.base_model.model.inner
-    down, up = layer.houlsby_down["default"], layer.houlsby_up["default"]
+    adapter = layer.houlsby_bottleneck["default"]
     x = torch.randn(2, 4, 6)
     y = inner(x)
-    expected = y + ACTIVATIONS[name](y @ down.weight.T + down.bias) @ up.weight.T + up.bias
+    hidden = ACTIVATIONS[name](y @ adapter.down_weight.T + adapter.down_bias)
+    expected = y + hidden @ adapter.up_weight.T + adapter.up_bias
     torch.testing.assert_close(layer(x), expected, atol=1e-5, rtol=1e-5)
 
 

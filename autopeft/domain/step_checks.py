@@ -1,0 +1,82 @@
+"""Combinations of a method and a step that cannot work, each with its reason and what does."""
+
+from dataclasses import fields
+from types import UnionType
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+from autopeft.domain.memory import StepShape
+from autopeft.domain.methods import MethodSpec
+
+
+class Refusal(NamedTuple):
+    """Why something cannot be, in one line, and what to do instead."""
+
+    message: str
+    hint: str
+
+
+def refused_shape(shape: StepShape) -> Refusal | None:
+    """Why no method can run such a step, or None."""
+    if unknown := _unknown_choice(shape):
+        return unknown
+    for name in ("accumulation", "gpus"):
+        if getattr(shape, name) < 1:
+            return Refusal(f"{name} is {getattr(shape, name)}, which makes no sense", "it must be 1 or more")
+    if shape.upcast != "none" and shape.quantization is None:
+        return Refusal(
+            f"there is nothing to upcast ({shape.upcast}): the base is not quantised",
+            "name a --quantization, or leave --upcast-unquantized out",
+        )
+    if shape.attention == "flash" and shape.matrix_dtype == "float32":
+        return Refusal("flash attention has no float32 kernel", "use --dtype bfloat16, or --attention sdpa")
+    if shape.gpus > 1 and shape.sharding == "fsdp" and shape.quantization == "int8":
+        return Refusal(
+            "FSDP cannot shard an int8 base: it flattens parameters of one floating type",
+            "use --quantization nf4-double, or --sharding ddp",
+        )
+    return None
+
+
+def refused_method(method: MethodSpec, shape: StepShape) -> Refusal | None:
+    """Why this method cannot run such a step, or None; a recorded configuration is taken as it is."""
+    if method.as_recorded:
+        return None
+    # Nothing is known beforehand of what a recorded configuration can do: the trace finds out.
+    if shape.quantization is not None and not method.as_recorded and method.can("quantized_base") is not True:
+        return _refused(method, "quantized_base", "train on a quantised base", "leave --quantization out, or use lora")
+    if shape.gradient_checkpointing and method.can("gradient_checkpointing") is False:
+        return _refused(
+            method,
+            "gradient_checkpointing",
+            "run with gradient checkpointing",
+            "leave --gradient-checkpointing out and lower --batch-size, or use lora",
+        )
+    return None
+
+
+def _refused(method: MethodSpec, capability: str, what: str, hint: str) -> Refusal:
+    if method.can(capability) is None:
+        return Refusal(f"nobody has checked whether {method.id} can {what}", hint)
+    return Refusal(f"{method.id} cannot {what}: {method.capabilities[capability].provenance.strip()}", hint)
+
+
+def _unknown_choice(shape: StepShape) -> Refusal | None:
+    """A value that is none of its field's names; the command line refuses these itself, Python callers may err."""
+    hints = get_type_hints(StepShape)
+    for one in fields(StepShape):
+        allowed = _names(hints[one.name])
+        value = getattr(shape, one.name)
+        if allowed and value not in allowed:
+            known = ", ".join(name for name in allowed if name is not None)
+            return Refusal(f"{one.name} cannot be {value!r}", f"use one of {known}")
+    return None
+
+
+def _names(hint: Any) -> tuple[Any, ...]:
+    """The values of a Literal, with None where it may be None; nothing for other types."""
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    if get_origin(hint) is UnionType or type(None) in get_args(hint):
+        names = [name for part in get_args(hint) for name in _names(part)]
+        return (*names, None) if names else ()
+    return ()

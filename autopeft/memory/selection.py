@@ -1,0 +1,90 @@
+"""Sparse tensors and boolean masks on the meta device, which has neither: what they allocate, without their values.
+
+A sparse matrix is an object of its own that knows its indices and values; it is added to a dense one entry by entry
+and made dense by scattering, with the temporaries of both directions. A mask that picks entries is taken to pick all
+of them, the most that it can.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+
+class SelectionOperators(TorchFunctionMode):
+    """Runs `torch.sparse_coo_tensor` and indexing by a boolean mask on meta tensors."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Run `func`, or what stands in for it."""
+        given = kwargs or {}
+        if func is torch.sparse_coo_tensor and args[1].is_meta:
+            return SparseMatrix(args[0], args[1], tuple(args[2]))
+        if func is Tensor.__getitem__ and args[0].is_meta:
+            return func(args[0], _all_picked(args[1]))
+        return func(*args, **given)
+
+
+def _all_picked(index: Any) -> Any:
+    """`index` with every boolean vector on meta replaced by all positions."""
+    if isinstance(index, tuple):
+        return tuple(map(_all_picked, index))
+    if isinstance(index, Tensor) and index.is_meta and index.dtype == torch.bool and index.dim() == 1:
+        return torch.arange(len(index), device="meta")
+    return index
+
+
+class SparseMatrix:
+    """A sparse matrix in coordinate form, as far as peft's methods use one.
+
+    Args:
+        indices: of the entries, shape (2, entries), int64 once inside, as torch makes them.
+        values: of the entries, shape (entries,); gradients reach them.
+        size: rows and columns.
+    """
+
+    def __init__(self, indices: Tensor, values: Tensor, size: tuple[int, ...]) -> None:
+        self._indices = indices.to(torch.int64)
+        self._values = values
+        self._size = size
+
+    def coalesce(self) -> "SparseMatrix":
+        """Itself with indices and values of its own, as sorting them makes."""
+        return SparseMatrix(self._indices.clone(), self._values.clone(), self._size)
+
+    def to_dense(self) -> Tensor:
+        """The dense matrix; the gradient of the values is gathered from it."""
+        return _add(torch.zeros(self._size, dtype=self._values.dtype, device="meta"), self._indices, self._values)
+
+    def _nnz(self) -> int:
+        return len(self._values)
+
+    def __radd__(self, dense: Tensor) -> Tensor:
+        """`dense` with the entries added in place; `dense += sparse` comes here."""
+        return _add(dense, self._indices, self._values)
+
+
+def _add(dense: Tensor, indices: Tensor, values: Tensor) -> Tensor:
+    added: Tensor = _AddEntries.apply(dense, indices, values)
+    return added
+
+
+class _AddEntries(torch.autograd.Function):
+    """Adds values to entries of a dense matrix in place."""
+
+    @staticmethod
+    def forward(ctx: Any, dense: Tensor, indices: Tensor, values: Tensor) -> Tensor:
+        ctx.save_for_backward(indices)
+        ctx.dtype = values.dtype
+        ctx.mark_dirty(dense)
+        flat = indices[0] * dense.shape[1] + indices[1]
+        dense.view(-1).index_add_(0, flat, values.to(dense.dtype))
+        return dense
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, Tensor]:
+        (indices,) = ctx.saved_tensors
+        flat = indices[0] * gradient.shape[1] + indices[1]
+        return gradient, None, gradient.reshape(-1).index_select(0, flat).to(ctx.dtype)

@@ -42,10 +42,11 @@ Examples:
 )
 @click.option("--no-inference-overhead", is_flag=True, help="The result must run as fast as the base model.")
 @click.option("--priority", type=click.Choice(["quality", "memory", "speed"]), help="What matters most.")
+@click.option("--all", "every", is_flag=True, help="Show every method that fits, not the first ones only.")
 @hardware_options
 @step_options
 @format_option
-def recommend(gpu_mem: str | None, model: str | None, output: "Output", **asked: Any) -> None:
+def recommend(gpu_mem: str | None, model: str | None, every: bool, output: "Output", **asked: Any) -> None:
     """Rank the methods for a model and a memory budget, with reasons.
 
     Predicts memory and compute of every method by tracing a training step, without weights or a GPU, leaves
@@ -62,7 +63,7 @@ def recommend(gpu_mem: str | None, model: str | None, output: "Output", **asked:
     from autopeft.recommend.fit import require_candidates
 
     answer = ask(model, gpu_mem=gpu_mem, allow_empty=True, **asked)
-    show(answer, output)
+    show(answer, output, every=every)
     if not asked["methods"]:
         say_by_name_only(output)
     require_candidates(answer)

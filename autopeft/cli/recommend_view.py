@@ -15,6 +15,7 @@ from autopeft.domain.units import format_bytes, format_count, format_step_time
 from autopeft.recommend.ranking import TERMS
 
 _STARTS_SHOWN = 3
+_CANDIDATES_SHOWN = 12
 _MODEL_NUMBERS = ("size", "needs", "batch", "tokens")
 _BATCH_NOTE = "batch: sequences in a forward pass x passes in a step; r: activations are recomputed to fit."
 _NUMBERS = ("", "needs", "batch", "trains", "compute", "step", "tokens/s", "hours", "cost", "score")
@@ -24,25 +25,34 @@ _EFFORT_NOTES = {
 }
 
 
-def show(answer: RankedMethods, output: Output) -> None:
-    """Print candidates, exclusions and reasons on stdout; what was assumed on stderr."""
+def show(answer: RankedMethods, output: Output, *, every: bool = False) -> None:
+    """Print candidates, exclusions and reasons on stdout; what was assumed on stderr.
+
+    Args:
+        answer: of the recommender.
+        output: how; JSON always holds everything.
+        every: whether the table holds every candidate, or the first ones.
+    """
     if output == "json":
         print_json(answer.to_dict())
         return
     print_paragraph(_headline(answer), output)
-    if answer.candidates:
-        notes = _number_reasons(answer.candidates)
+    shown = answer.candidates if every else answer.candidates[:_CANDIDATES_SHOWN]
+    if shown:
+        notes = _number_reasons(shown)
         click.echo()
         print_table(
             ("", "method", "needs", "batch", *_effort(answer), "score", "why"),
-            _rows(answer, notes),
+            _rows(answer, notes)[: len(shown)],
             output,
             numbers=_NUMBERS,
         )
-        _show_starts(answer.candidates, output)
+        if len(shown) < len(answer.candidates):
+            click.echo(f"\n{len(answer.candidates) - len(shown)} more fit and rank below; --all shows them.")
+        _show_starts(shown, output)
     _show_exclusions(answer, output)
-    if answer.candidates:
-        _show_reasons(answer.candidates, notes, output)
+    if shown:
+        _show_reasons(shown, notes, output)
     _say_assumptions(answer)
 
 

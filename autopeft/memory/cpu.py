@@ -1,23 +1,9 @@
 """What a CPU runs where meta tensors would take another path: flash attention without dropout."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
-
-_attention = torch.nn.functional.scaled_dot_product_attention
-
-
-class CpuOperators(TorchFunctionMode):
-    """Replaces scaled dot product attention by the operator of PyTorch's CPU backend."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Run `func`, or the operator that a CPU would run in its place."""
-        if func is _attention:
-            return _cpu_attention(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
 
 
 def _cpu_attention(
@@ -48,3 +34,8 @@ def _additive(mask: torch.Tensor | None, query: torch.Tensor) -> torch.Tensor | 
     if mask is None or mask.dtype != torch.bool:
         return mask
     return torch.zeros_like(mask, dtype=query.dtype).masked_fill_(mask.logical_not(), float("-inf"))
+
+
+CPU_OPERATORS: Mapping[Any, Callable[..., Any]] = {
+    torch.nn.functional.scaled_dot_product_attention: _cpu_attention,
+}

@@ -10,32 +10,28 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from autopeft.memory.experts import grouped_product
 
 
-class DataDependentOperators(TorchFunctionMode):
-    """Answers, for tensors on meta, where a mask over a batch is true: once in each row."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Run `func`, or give the answer that it would have for a well-formed batch."""
-        if func in _NONZERO and args[0].is_meta and not kwargs:
-            return _places(args[0])
-        if func is Tensor.__getitem__ and args[0].is_meta:
-            return func(args[0], _with_places(args[1]))
-        if func in _GROUPED and args[0].is_meta:
-            return grouped_product(*args, **(kwargs or {}))
-        if func is torch.unique_consecutive and args[0].is_meta:
-            return args[0].flatten()[:1].clone()
-        return func(*args, **(kwargs or {}))
+def nonzero(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Where a mask over a batch is true: on meta, once in each row."""
+    return _places(args[0]) if args[0].is_meta and not kwargs else func(*args, **kwargs)
 
 
-_NONZERO = (torch.nonzero, Tensor.nonzero)
+def unique_consecutive(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Distinct neighbours: on meta, one."""
+    return args[0].flatten()[:1].clone() if args[0].is_meta else func(*args, **kwargs)
+
+
+def grouped_mm(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The products of the experts, counted on meta."""
+    return grouped_product(*args, **kwargs) if args[0].is_meta else func(*args, **kwargs)
+
+
+NONZERO = (torch.nonzero, Tensor.nonzero)
 # Added to torch at different times.
-_GROUPED = tuple(
+GROUPED = tuple(
     getattr(home, name) for home, name in ((functional, "grouped_mm"), (torch, "_grouped_mm")) if hasattr(home, name)
 )
 
@@ -45,7 +41,7 @@ def _places(mask: Tensor) -> Tensor:
     return torch.empty(mask.shape[0], mask.dim(), dtype=torch.long, device=mask.device)
 
 
-def _with_places(index: Any) -> Any:
+def with_places(index: Any) -> Any:
     """An index whose masks over rows and columns are replaced by the places where they are true."""
     if isinstance(index, tuple):
         return tuple(part for one in index for part in (_places(one).unbind(1) if _is_mask(one) else (one,)))

@@ -13,6 +13,7 @@ from autopeft.domain.tasks import TaskSpec
 from autopeft.domain.work import StepWork
 from autopeft.errors import ModelError
 from autopeft.memory.cache import EstimateCache, cache_key, user_cache
+from autopeft.memory.collector import without_collector
 
 if TYPE_CHECKING:
     from autopeft.memory.pricing import BaseModels
@@ -95,7 +96,8 @@ class TracingEstimator:
 
     def trace(self, question: Question) -> Kept:
         """The estimate as plain values, or the error that says why there is none; nothing is kept."""
-        from autopeft.memory.pricing import BaseModels, Pricing, price
+        with without_collector():
+            from autopeft.memory.pricing import BaseModels, Pricing, price
         from autopeft.modeling.architecture import architecture_of
 
         bases = self._bases = self._bases or BaseModels()

@@ -1,28 +1,17 @@
 """What a GPU runs where meta tensors would take another path: fused attention, fused dropout, autocast.
 
-Meta tensors dispatch like a device without fused kernels. This mode puts the operators in place that CUDA picks,
-by calling PyTorch's own operator for each (they have meta kernels), so that what the backward pass saves is what
+Meta tensors dispatch like a device without fused kernels. The functions here are the operators that CUDA picks,
+PyTorch's own operator for each (they have meta kernels), so that what the backward pass saves is what
 the real kernel saves: q, k, v, output, log-sum-exp and the additive mask of attention; a byte mask for dropout.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 _aten = torch.ops.aten
 _HALF = (torch.float16, torch.bfloat16)
-
-
-class GpuOperators(TorchFunctionMode):
-    """Replaces scaled dot product attention and dropout by the operators of CUDA."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Run `func`, or the operator that a GPU would run in its place."""
-        return _REPLACEMENTS.get(func, func)(*args, **(kwargs or {}))
 
 
 def _dropout(input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> torch.Tensor:
@@ -69,7 +58,7 @@ def _additive(mask: torch.Tensor | None, query: torch.Tensor) -> torch.Tensor | 
     return mask.expand(query.shape[0], query.shape[1], -1, -1)
 
 
-_REPLACEMENTS: dict[Any, Callable[..., Any]] = {
+GPU_OPERATORS: Mapping[Any, Callable[..., Any]] = {
     torch.nn.functional.scaled_dot_product_attention: _attention,
     torch.nn.functional.dropout: _dropout,
     torch.dropout: _dropout,

@@ -9,28 +9,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 
-class SelectionOperators(TorchFunctionMode):
-    """Runs `torch.sparse_coo_tensor` and indexing by a boolean mask on meta tensors."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Run `func`, or what stands in for it."""
-        given = kwargs or {}
-        if func is torch.sparse_coo_tensor and args[1].is_meta:
-            return SparseMatrix(args[0], args[1], tuple(args[2]))
-        if func is Tensor.__getitem__ and args[0].is_meta:
-            return func(args[0], _all_picked(args[1]))
-        return func(*args, **given)
+def sparse_coo_tensor(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`torch.sparse_coo_tensor`, with an object that stands for the result on meta."""
+    return SparseMatrix(args[0], args[1], tuple(args[2])) if args[1].is_meta else func(*args, **kwargs)
 
 
-def _all_picked(index: Any) -> Any:
-    """`index` with every boolean vector on meta replaced by all positions."""
+def all_picked(index: Any) -> Any:
+    """An index with every boolean vector on meta replaced by all positions."""
     if isinstance(index, tuple):
-        return tuple(map(_all_picked, index))
+        return tuple(map(all_picked, index))
     if isinstance(index, Tensor) and index.is_meta and index.dtype == torch.bool and index.dim() == 1:
         return torch.arange(len(index), device="meta")
     return index

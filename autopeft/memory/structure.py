@@ -139,13 +139,21 @@ class StandInDecompositions(TorchDispatchMode):
     What they cost at full size buys nothing, since a trace asks for sizes alone.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._order: dict[tuple[int, torch.dtype], Tensor] = {}
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Run `func`, or what stands in for it."""
         given = kwargs or {}
         if func._overloadpacket is _aten.randperm:
-            return torch.arange(args[0], dtype=given.get("dtype") or torch.int64)
+            # One for all: nobody writes into a permutation, and one of 4096 x 4096 takes a tenth of a second.
+            key = args[0], given.get("dtype") or torch.int64
+            if key not in self._order:
+                self._order[key] = torch.arange(args[0], dtype=key[1])
+            return self._order[key].view(-1)
         if func not in _DECOMPOSITIONS:
             return func(*args, **given)
         return _filled(func(*map(_shape_only, args), **given))

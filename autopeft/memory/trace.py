@@ -1,6 +1,5 @@
 """Two real training steps under the tracker: the event stream of a model, a batch and an optimizer."""
 
-import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
@@ -11,7 +10,8 @@ from peft import PeftModel
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from autopeft.memory.meta_memo import Layout, RememberedShapes
+from autopeft.memory.collector import without_collector
+from autopeft.memory.meta_memo import Layouts, RememberedShapes
 from autopeft.memory.operators import Operators
 from autopeft.memory.stream import EventStream
 from autopeft.memory.tracker import StorageTracker
@@ -20,7 +20,7 @@ from autopeft.modeling.step import training_step
 Batch = Mapping[str, Tensor]
 Step = Callable[..., object]
 # Of one process: its methods and depths ask for the same shapes.
-_KNOWN_SHAPES: dict[Any, Layout] = {}
+_KNOWN_SHAPES: dict[Any, Layouts] = {}
 
 
 def trace_steps(  # noqa: PLR0913 - what a traced run is made of
@@ -58,7 +58,7 @@ def trace_steps(  # noqa: PLR0913 - what a traced run is made of
     )
     book_model(tracker, model, batch, optimizer)
     with ExitStack() as stack:
-        stack.enter_context(_without_collector())
+        stack.enter_context(without_collector())
         stack.enter_context(_marking(tracker, model, optimizer))
         end_forward = _nothing
         if operators is not None:
@@ -182,15 +182,3 @@ def _recomputing(model: nn.Module, operators: Operators) -> Iterator[None]:
     finally:
         for module, function in original.items():
             module._gradient_checkpointing_func = function
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """No garbage collection in between: frees happen by reference counts alone, the same in each run."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from autopeft.catalog import Catalog, load_catalog
 from autopeft.domain.memory import StepShape
 from autopeft.domain.models import ModelSpec
+from autopeft.memory.collector import without_collector
 from autopeft.memory.estimate import Question, TracingEstimator
 
 
@@ -46,7 +47,8 @@ def serve(questions: TextIO, answers: TextIO) -> None:
     settings = json.loads(questions.readline())
     # The asker keeps what it is told: two writers would write the same.
     estimator = TracingEstimator(catalog, device=settings["device"], padded=settings["padded"], cache=False)
-    import autopeft.memory.pricing  # noqa: F401 - seconds, spent while the asker imports the same
+    with without_collector():
+        import autopeft.memory.pricing  # noqa: F401 - seconds, spent while the asker imports the same
 
     for line in questions:
         answers.write(json.dumps(estimator.trace(from_plain(json.loads(line), catalog))) + "\n")

@@ -8,8 +8,8 @@ from autopeft.catalog import load_catalog
 from autopeft.domain.memory import StepShape
 from autopeft.domain.models import ModelSpec
 from autopeft.errors import ModelError
+from autopeft.memory.operators import Operators
 from autopeft.memory.pricing import trace_estimate
-from autopeft.memory.selection import SelectionOperators
 from autopeft.memory.structure import to_meta, wrap_for_trace
 from autopeft.modeling.architecture import architecture_of
 from autopeft.modeling.build import build_on_meta
@@ -91,7 +91,7 @@ def test_a_gradient_hook_is_not_lost_in_silence() -> None:
 def test_a_sparse_matrix_on_meta_carries_gradients_to_its_values() -> None:
     values = torch.empty(3, device="meta", requires_grad=True)
     dense = torch.empty(4, 5, device="meta").clone()
-    with SelectionOperators():
+    with Operators().active():
         sparse = torch.sparse_coo_tensor(torch.empty(2, 3, device="meta", dtype=torch.int32), values * 2, (4, 5))
         dense += sparse
     dense.sum().backward()
@@ -100,5 +100,5 @@ def test_a_sparse_matrix_on_meta_carries_gradients_to_its_values() -> None:
 
 def test_a_mask_on_meta_picks_everything() -> None:
     rows = torch.empty(2, 6, device="meta")
-    with SelectionOperators():
+    with Operators().active():
         assert rows[:, torch.empty(6, device="meta") > 0].shape == (2, 6)

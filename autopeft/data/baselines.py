@@ -15,6 +15,8 @@ Classes = Mapping[str, Sequence[int] | npt.NDArray[np.int64]]
 # Ascending: the strongest regularisation first.
 PROBE_C = (0.1, 0.3, 1.0, 3.0, 10.0)
 _ITERATIONS = 1000
+# The matrices are small: several BLAS threads, with torch's waiting beside them, took five times as long.
+_FIT_THREADS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ def tfidf(texts: Mapping[str, Sequence[str]], labels: Classes, metric: str) -> B
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     name = "tf-idf + logistic regression"
     vectorizer = TfidfVectorizer(sublinear_tf=True)
@@ -67,7 +70,8 @@ def tfidf(texts: Mapping[str, Sequence[str]], labels: Classes, metric: str) -> B
     except ValueError:  # sklearn: "empty vocabulary"
         return BaselineScore(name, None, None, len(labels["train"]), "the texts hold no word of two letters")
     features |= {split: vectorizer.transform(texts[split]) for split in ("validation", "test")}
-    model = LogisticRegression(max_iter=_ITERATIONS).fit(features["train"], np.asarray(labels["train"]))
+    with threadpool_limits(_FIT_THREADS):
+        model = LogisticRegression(max_iter=_ITERATIONS).fit(features["train"], np.asarray(labels["train"]))
     guesses = {split: model.predict(matrix) for split, matrix in features.items()}
     return _scored(name, labels, guesses, metric, f"{len(vectorizer.vocabulary_)} words, C = 1")
 
@@ -139,11 +143,13 @@ def linear_probe(
 def _path(scaled: Mapping[str, Any], labels: Classes, metric: str, width: int) -> list[_Fit]:
     """A fit for each strength, each begun where the one before it ended, which halves the iterations."""
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     model = LogisticRegression(max_iter=_ITERATIONS, warm_start=True)
     fits = []
     for c in PROBE_C:
-        model.set_params(C=c / width).fit(scaled["train"], np.asarray(labels["train"]))
+        with threadpool_limits(_FIT_THREADS):
+            model.set_params(C=c / width).fit(scaled["train"], np.asarray(labels["train"]))
         guesses = model.predict(scaled["validation"])
         fits.append(_Fit(c, copy.deepcopy(model), score(metric, labels["validation"], guesses)))
     return fits

@@ -97,7 +97,9 @@ class RememberedShapes(TorchDispatchMode):
         if layouts is not None:
             return tuple(map(_made, layouts)) if isinstance(layouts, list) else _made(layouts)
         out = func(*args, **given)
-        if len(self._known) < _MOST_ENTRIES:
+        made = out if isinstance(out, tuple) else (out,)
+        # What is made of the host's numbers alone stays on the host.
+        if len(self._known) < _MOST_ENTRIES and all(one.is_meta for one in made):
             self._known[key] = list(map(_layout, out)) if isinstance(out, tuple) else _layout(out)
         return out
 
@@ -133,7 +135,7 @@ def _part(value: Any) -> Any:
         # A number of Python's comes as a tensor without dimensions on the host.
         if type(value) not in _PLAIN or not (value.is_meta or not value.dim()):
             return None
-        return value.shape, value.stride(), value.dtype
+        return value.shape, value.stride(), value.dtype, value.is_meta
     if isinstance(value, list | tuple):
         parts = [_part(one) for one in value]
         return None if None in parts else (type(value), *parts)

@@ -82,25 +82,30 @@ class _Writer:
 
     def repeat(self, block: list[tuple[Key, int, int]]) -> None:
         """Write a block once more than there are periods to add."""
-        for _ in range(self._extra_periods + 1):
-            self.write(block)
+        self.write(block, self._extra_periods + 1)
 
-    def write(self, block: list[tuple[Key, int, int]]) -> None:
-        """Write events, each with its bytes at either traced depth.
+    def write(self, block: list[tuple[Key, int, int]], times: int = 1) -> None:
+        """Write events, each with its bytes at either traced depth, so many times in a row.
 
         Raises:
             IndexError: one frees what does not live.
         """
+        # Looked up once for all repetitions: they are most of what a deep stream consists of.
+        steps = [
+            (kind, label, rank, small, large, self._live[label, small, large])
+            for (kind, label, rank), small, large in block
+        ]
         events: list[Event] = self.stream.events
         sizes, labels, extra = self.stream.sizes, self.stream.labels, self._extra_periods
-        for (kind, label, rank), small, large in block:
-            if kind == PHASE:
-                events.append((PHASE, label))
-            elif kind == FREE:
-                events.append((FREE, self._live[label, small, large].pop(rank)))
-            else:
-                number = len(sizes)
-                self._live[label, small, large].append(number)
-                sizes.append(large + extra * (large - small))
-                labels.append(label)
-                events.append((ALLOC, number))
+        for _ in range(times):
+            for kind, label, rank, small, large, live in steps:
+                if kind == PHASE:
+                    events.append((PHASE, label))
+                elif kind == FREE:
+                    events.append((FREE, live.pop(rank)))
+                else:
+                    number = len(sizes)
+                    live.append(number)
+                    sizes.append(large + extra * (large - small))
+                    labels.append(label)
+                    events.append((ALLOC, number))

@@ -50,17 +50,15 @@ class Call(NamedTuple):
         args: its positional arguments.
         kwargs: its keyword arguments.
         out: what it returned.
-        flops: by the operator's formula; 0 where it has none.
     """
 
     func: Any
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     out: Any
-    flops: int
 
 
-def record(counts: OperationCounts, phase: int, call: Call, device: str | None) -> None:
+def record(counts: OperationCounts, phase: int, call: Call, device: str | None) -> int:
     """Count one operator call.
 
     Args:
@@ -68,29 +66,39 @@ def record(counts: OperationCounts, phase: int, call: Call, device: str | None) 
         phase: index into `PHASES`.
         call: what ran.
         device: type of the device whose work counts; calls elsewhere are the host's. None for all.
+
+    Returns:
+        Its floating point operations, by the operator's formula; 0 where it has none.
     """
     packet = call.func._overloadpacket
-    name = packet.__name__
+    formula = flop_registry.get(packet)
+    flops = 0 if formula is None else int(formula(*call.args, **call.kwargs, out_val=call.out))
+    for operation, times in _operations(packet, call, flops, device):
+        counts[Recorded(phase, packet.__name__, operation)] += times
+    return flops
+
+
+def _operations(packet: Any, call: Call, flops: int, device: str | None) -> Iterator[tuple[Operation, int]]:
+    """What one call comes to: operations, and how often each."""
     if call.func.is_view or packet in _NO_KERNEL:
-        counts[Recorded(phase, name, _HOST)] += 1
+        yield _HOST, 1
         return
+    name = packet.__name__
     writes = list(_tensors(call.out))
     reads = list(_tensors((call.args, tuple(call.kwargs.values()))))
     if _crosses(reads, writes):
-        counts[Recorded(phase, name, Operation("transfer", moved_bytes=sum(map(_bytes, writes))))] += 1
+        yield Operation("transfer", moved_bytes=sum(map(_bytes, writes))), 1
     elif _elsewhere(writes or reads, device):
-        counts[Recorded(phase, name, _HOST)] += 1
+        yield _HOST, 1
     elif packet is _aten._local_scalar_dense:
-        counts[Recorded(phase, name, _SYNC)] += 1
+        yield _SYNC, 1
     elif name.startswith(("_foreach_", "_fused_")):
-        for moved in _by_tensor(call):
-            counts[Recorded(phase, name, Operation("foreach", moved_bytes=moved))] += 1
-        counts[Recorded(phase, name, _LAUNCH)] += 1
+        yield from ((Operation("foreach", moved_bytes=moved), 1) for moved in _by_tensor(call))
+        yield _LAUNCH, 1
     else:
         if any(part in name for part in _FACTORIZATIONS):
-            counts[Recorded(phase, name, _SERIAL)] += _serial_steps(reads)
-        operation = _operation(packet, reads, call.flops, _moved_bytes(packet, reads, writes))
-        counts[Recorded(phase, name, operation)] += 1
+            yield _SERIAL, _serial_steps(reads)
+        yield _operation(packet, reads, flops, _moved_bytes(packet, reads, writes)), 1
 
 
 def step_work(counts: OperationCounts) -> StepWork:
@@ -107,7 +115,7 @@ def _operation(packet: Any, reads: list[torch.Tensor], flops: int, moved: int) -
     if packet not in flop_registry:
         return Operation("other", moved_bytes=moved)
     dtype = str(reads[0].dtype).removeprefix("torch.")
-    return Operation("attention" if "attention" in packet.__name__ else "matmul", dtype, int(flops), moved)
+    return Operation("attention" if "attention" in packet.__name__ else "matmul", dtype, flops, moved)
 
 
 def _moved_bytes(packet: Any, reads: list[torch.Tensor], writes: list[torch.Tensor]) -> int:

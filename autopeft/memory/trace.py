@@ -70,7 +70,7 @@ def trace_steps(  # noqa: PLR0913 - what a traced run is made of
         for number in range(steps):
             tracker.enter("forward")
             workspaces.first_use("forward")
-            tracker.begin_step()
+            tracker.counts_work = number == steps - 1
             given = first_batch if first_batch is not None and number == 0 else batch
             backward = _backward(tracker, end_forward, micro_batches, workspaces)
             step(model, [given] * micro_batches, optimizer, backward=backward)

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 from autopeft.domain.memory import COMPONENTS
 from autopeft.memory.operations import Call, record
@@ -43,6 +42,8 @@ class StorageTracker(TorchDispatchMode):
         self._found: list[int] = []
         self._conjunctions: set[int] = set()
         self.stream = EventStream()
+        # Work is that of one step: whoever traces several turns it off for all but the last, as it takes its time.
+        self.counts_work = True
         self._phase = PHASES.index("load")
         self._numbers: dict[int, int] = {}
         self._references: dict[int, weakref.ref[Any]] = {}
@@ -55,11 +56,6 @@ class StorageTracker(TorchDispatchMode):
     def _should_skip_dynamo(cls) -> bool:
         # Torch's own switch: nothing is compiled here, and the guard costs as much as the work for each operator.
         return False
-
-    def begin_step(self) -> None:
-        """Start counting what a step computes and moves anew."""
-        self.stream.step_flops = 0
-        self.stream.operations.clear()
 
     def enter(self, phase: str) -> None:
         """Mark the start of a phase: load, forward, backward or optimizer."""
@@ -90,20 +86,21 @@ class StorageTracker(TorchDispatchMode):
     ) -> Any:
         """Run the operation and book what it made."""
         if func is _READ_SCALAR and args[0].device.type == "meta":
-            record(self.stream.operations, self._phase, Call(func, args, {}, None, 0), self._device)
+            self._count(Call(func, args, {}, None))
             return self._answer(args[0])
         if self._discover:
             self._find_all(args)
             self._find_all(tuple((kwargs or {}).values()))
         out = func(*args, **(kwargs or {}))
-        formula = flop_registry.get(func._overloadpacket)
-        flops = 0 if formula is None else formula(*args, **(kwargs or {}), out_val=out)
-        self.stream.step_flops += flops
-        record(self.stream.operations, self._phase, Call(func, args, kwargs or {}, out, flops), self._device)
+        self._count(Call(func, args, kwargs or {}, out))
         if func._overloadpacket in _CONJUNCTIONS:
             self._conjunctions.add(out.untyped_storage()._cdata)
         self._book_all(out)
         return out
+
+    def _count(self, call: Call) -> None:
+        if self.counts_work:
+            self.stream.step_flops += record(self.stream.operations, self._phase, call, self._device)
 
     def _answer(self, scalar: torch.Tensor) -> bool | int | float:
         if scalar.dtype == torch.bool:

@@ -27,7 +27,6 @@ def counted(run: Any) -> dict[Operation, int]:
     """The operations of one call in the forward phase."""
     with StorageTracker() as tracker:
         tracker.enter("forward")
-        tracker.begin_step()
         run()
     return dict(step_work(tracker.finish().operations).phases["forward"])
 

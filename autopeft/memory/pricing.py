@@ -24,6 +24,7 @@ from autopeft.memory.batch import empty_batch, shape_of_first_batch
 from autopeft.memory.depth import Stack, layer_kinds, stacks_of, with_depths
 from autopeft.memory.full_depth import Traced, at_full_depth
 from autopeft.memory.inference import trace_inference
+from autopeft.memory.initialisation import trace_initialisation, works_out_values
 from autopeft.memory.layer_choice import picks_layers
 from autopeft.memory.operations import step_work
 from autopeft.memory.operators import Operators
@@ -33,10 +34,12 @@ from autopeft.memory.stream import EventStream, Peak
 from autopeft.memory.structure import wrap_for_trace
 from autopeft.memory.trace import trace_steps
 from autopeft.modeling.build import build_on_meta
+from autopeft.modeling.clone import clone_sharing_weights
 from autopeft.modeling.config import transformers_config
 from autopeft.modeling.parameters import count_parameters
 from autopeft.modeling.precision import train_in_float32
 from autopeft.modeling.step import build_optimizer
+from autopeft.modeling.wrap import wrap
 
 Device = Literal["cuda", "cpu"]
 # More micro-batches have the same peak: from the second on, gradients exist.
@@ -123,6 +126,14 @@ class Pricing:
             )
         return scale_micro_batches(stream, micro_batches, self.shape.accumulation)
 
+    def initialisation(self) -> EventStream | None:
+        """How a method that works out its values starts, where that can be traced: the step's answer stands without."""
+        with suppress(ModelError), self._refusing("the initialisation"):
+            alone = clone_sharing_weights(self.bases.get(self.model, self.task, self.shape), own_all=True)
+            asked = self.method, self.hyperparameters, self.task, self.architecture
+            return trace_initialisation(alone, lambda: wrap(alone, *asked, shares_base=False))
+        return None
+
     def _infer(self, wrapped: nn.Module, optimizer: torch.optim.Optimizer) -> EventStream | None:
         """Evaluation and generation, where they are asked for and can be traced: the step's answer stands without."""
         if not self.shape.inference:
@@ -194,10 +205,13 @@ def price(pricing: Pricing) -> MemoryEstimate:
     if refusal is not None:
         raise ModelError(refusal.message, hint=refusal.hint)
     traced, how = trace_at_depth(pricing)
-    streams = [stream for stream in (traced.stream, traced.inference) if stream is not None]
+    initialisation = pricing.initialisation() if works_out_values(pricing.method) else None
+    streams = [one for one in (traced.stream, traced.inference, initialisation) if one is not None]
     peak, reserved = highest([shared(one, traced.units, pricing.shape) for one in streams], pricing.device)
     if pricing.shape.inference and traced.inference is None:
         how += "; evaluation and generation cannot be traced and are left out"
+    if works_out_values(pricing.method) and initialisation is None:
+        how += "; what its initial values take to work out cannot be traced and is left out"
     return _estimate(pricing, traced, peak, reserved, how)
 
 

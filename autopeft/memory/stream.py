@@ -10,7 +10,7 @@ from autopeft.domain.work import Operation
 
 ALLOC, FREE, PHASE = 0, 1, 2
 Event = tuple[int, int]
-PHASES = ("load", "forward", "backward", "optimizer", "evaluation", "generation")
+PHASES = ("load", "forward", "backward", "optimizer", "evaluation", "generation", "initialisation")
 
 
 class Recorded(NamedTuple):

@@ -31,11 +31,11 @@ def wrap(
     architecture: ArchitectureSpec,
     *,
     head_seed: int | None = None,
+    shares_base: bool = True,
 ) -> nn.Module:
     """The model that trains: the base with the method's adapter, everything else frozen.
 
-    The base is not changed and can be wrapped again; frozen weights are shared with it. The training mode is
-    the base's. Works on meta tensors as on real ones.
+    The training mode is the base's. Works on meta tensors as on real ones.
 
     Args:
         base: from `build_on_meta` or `load_base`.
@@ -45,15 +45,17 @@ def wrap(
         architecture: of the base.
         head_seed: seed of the head's and the adapter's initial values; None leaves the base's head as it is
             and draws the adapter from the global random state.
+        shares_base: whether the base stays as it is and can be wrapped again, its frozen weights shared; else it is
+            itself what the method is put on, and nothing is copied.
 
     Returns:
-        A `PeftModel`, or for full fine-tuning the copied model itself.
+        A `PeftModel`, or for full fine-tuning the model itself.
 
     Raises:
         ModelError: the method does not apply to this model, or nothing, too much or not the head would train.
     """
     writes_weights = method.builder == FULL or method.can("restores_base") is False
-    model = clone_sharing_weights(base, own_all=writes_weights)
+    model = clone_sharing_weights(base, own_all=writes_weights) if shares_base else base.requires_grad_(False)
     heads = head_modules(model)
     with _seeded(head_seed):
         if head_seed is not None:

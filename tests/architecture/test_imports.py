@@ -49,3 +49,8 @@ def test_an_unknown_public_name_is_an_attribute_error(name: str) -> None:
 
     with pytest.raises(AttributeError, match=name):
         getattr(autopeft, name)
+
+
+def test_the_package_runs_as_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "autopeft", "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.startswith("autopeft")) == (0, True)

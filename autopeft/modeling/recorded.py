@@ -79,7 +79,7 @@ def read_recorded(place: str | Path) -> RecordedConfig:
     _refuse_what_reaches_out(path, peft_type, plain)
     fields = {name: value for name, value in plain.items() if value is not None and name != "peft_type"}
     task_type, base = fields.get("task_type"), fields.get("base_model_name_or_path")
-    if task_type is not None and task_type not in PEFT_TASK_TYPES:
+    if task_type is not None and (not isinstance(task_type, str) or task_type not in PEFT_TASK_TYPES):
         raise InputError(f"{path} has {task_type!r} as its task_type", hint="peft knows " + ", ".join(PEFT_TASK_TYPES))
     return RecordedConfig(
         _method(path, peft_type, fields),

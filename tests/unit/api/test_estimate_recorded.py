@@ -121,6 +121,7 @@ def test_an_unknown_field_is_refused_with_the_files_name(tiny: str, tmp_path: Pa
         {"peft_type": "os.system"},
         {"peft_type": ["LORA"]},
         LORA | {"task_type": "ANYTHING"},
+        LORA | {"task_type": ["CAUSAL_LM"]},
     ],
 )
 def test_what_would_load_something_else_is_refused(fields: dict[str, Any], tmp_path: Path) -> None:

@@ -71,7 +71,8 @@ def load_adapter(
         raise ModelError(f"{folder} has no {_ADAPTER_WEIGHTS}", hint="autopeft reads adapters from safetensors only")
     base = load_base(model, task, num_labels, dtype=dtype, device=device)
     try:
-        adapted: PeftModel = PeftModel.from_pretrained(base, str(folder))
+        with quiet_transformers():
+            adapted: PeftModel = PeftModel.from_pretrained(base, str(folder))
     except (ValueError, RuntimeError, KeyError, TypeError) as error:
         raise ModelError(
             f"the adapter in {folder} does not fit {model.name}: {first_line(error)}",

@@ -6,18 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+import transformers
 from torch import nn
-from transformers import (
-    AutoModelForCausalLM,
-    AutoModelForSeq2SeqLM,
-    AutoModelForSequenceClassification,
-    PreTrainedConfig,
-    PreTrainedModel,
-)
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from autopeft.domain.memory import DType, StepShape
 from autopeft.domain.models import ModelSpec
-from autopeft.domain.tasks import HeadKind, TaskSpec
+from autopeft.domain.tasks import HEADS, TaskSpec
 from autopeft.errors import ModelError
 from autopeft.modeling.config import first_line, transformers_config
 from autopeft.modeling.heads import ABSENT_MODULES, head_modules
@@ -26,11 +21,6 @@ from autopeft.modeling.quiet import quiet_transformers
 from autopeft.modeling.source import require_weights
 from autopeft.modeling.tying import untie_output
 
-_AUTO_CLASSES: dict[HeadKind, Any] = {
-    "sequence-classification": AutoModelForSequenceClassification,
-    "causal-lm": AutoModelForCausalLM,
-    "seq2seq-lm": AutoModelForSeq2SeqLM,
-}
 _NUMBERED_LAYER = re.compile(r"\.\d+\.")
 # Draws whatever the checkpoint lacks; the head is drawn again by `reset_head`.
 _ABSENT_WEIGHTS_SEED = 0
@@ -159,7 +149,7 @@ def _check_flash(model: PreTrainedModel, shape: StepShape) -> None:
 
 
 def _auto_class(model: ModelSpec, task: TaskSpec, config: PreTrainedConfig) -> Any:
-    auto_class = _AUTO_CLASSES[task.head]
+    auto_class = getattr(transformers, HEADS[task.head].auto_class)
     if type(config) not in auto_class._model_mapping:
         raise ModelError(
             f"{model.name} ({model.model_type}) has no head for {task.id} in transformers",

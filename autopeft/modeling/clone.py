@@ -1,7 +1,10 @@
 """A module tree of its own over the same frozen tensors."""
 
 import copy
+from collections.abc import Iterator
+from typing import Any
 
+import torch
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -26,9 +29,30 @@ def clone_sharing_weights(base: PreTrainedModel, *, own_all: bool = False) -> Pr
     heads = [base.get_submodule(name) for name in head_modules(base)]
     own = {id(parameter) for head in heads for parameter in head.parameters()}
     memo: dict[int, object] = {id(buffer): buffer for buffer in base.buffers()}
+    memo |= {id(tensor): tensor for tensor in _quantisation_tensors(base)}
     for parameter in base.parameters():
+        if type(parameter) is not nn.Parameter:
+            memo[id(parameter)] = _same_kind(parameter)
+            continue
         data = parameter.detach()
         if own_all or id(parameter) in own:
             data = data.clone()
         memo[id(parameter)] = nn.Parameter(data, requires_grad=False)
     return copy.deepcopy(base, memo)
+
+
+def _same_kind(parameter: nn.Parameter) -> object:
+    """Another quantised parameter over the same memory: bitsandbytes' kinds carry what undoes their quantisation."""
+    kind: Any = type(parameter)
+    held = {name: value for name, value in vars(parameter).items() if not name.startswith("_")}
+    twin = torch.Tensor._make_subclass(kind, parameter.detach(), False)
+    twin.__dict__.update(held)
+    return twin
+
+
+def _quantisation_tensors(base: nn.Module) -> Iterator[torch.Tensor]:
+    """Tensors that an 8-bit layer of bitsandbytes keeps outside of its parameters and buffers, in its `state`."""
+    for module in base.modules():
+        state = module.__dict__.get("state")
+        if state is not None and hasattr(state, "__dict__"):
+            yield from (value for value in vars(state).values() if isinstance(value, torch.Tensor))

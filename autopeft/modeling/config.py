@@ -17,6 +17,13 @@ _IMPLEMENTATION_KEYS = ("attn_implementation", "experts_implementation", "attn_i
 # What decides a model's size, under transformers' common names. Families may have names of their own for them.
 _SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
 _DECODER_SIZES = ("decoder_layers",)
+# Heads whose size is `num_labels`.
+_OUTPUTS_COUNT = ("sequence-classification", "token-classification", "question-answering")
+_PROBLEM_TYPES = {
+    "classification": "single_label_classification",
+    "multi-label": "multi_label_classification",
+    "regression": "regression",
+}
 
 
 def transformers_config(model: ModelSpec, task: TaskSpec, num_labels: int) -> PreTrainedConfig:
@@ -27,7 +34,7 @@ def transformers_config(model: ModelSpec, task: TaskSpec, num_labels: int) -> Pr
     Args:
         model: the base.
         task: decides whether there is a classification head.
-        num_labels: outputs of that head.
+        num_labels: outputs of that head, where the task does not fix them.
 
     Raises:
         ModelError: transformers does not know the model type, the config asks for its own code or for
@@ -43,9 +50,9 @@ def transformers_config(model: ModelSpec, task: TaskSpec, num_labels: int) -> Pr
             hint="check config.json, or update transformers",
         )
     _check_sizes(plain, model)
-    if task.head == "sequence-classification":
+    if task.head in _OUTPUTS_COUNT:
         # id2label would otherwise win over num_labels.
-        plain = {k: v for k, v in plain.items() if k not in ("id2label", "label2id")} | {"num_labels": num_labels}
+        plain = {k: v for k, v in plain.items() if k not in ("id2label", "label2id")} | _outputs(task, num_labels)
     try:
         config = CONFIG_MAPPING[model.model_type].from_dict(plain)
     except Exception as error:  # transformers raises many kinds on a bad value; all of them mean the same here
@@ -54,6 +61,14 @@ def transformers_config(model: ModelSpec, task: TaskSpec, num_labels: int) -> Pr
         ) from error
     _set_padding(config)
     return config
+
+
+def _outputs(task: TaskSpec, num_labels: int) -> dict[str, Any]:
+    """What the config says about the head; transformers picks the loss of a sequence classification by it."""
+    if task.head == "question-answering":
+        return {"num_labels": 2}  # where an answer begins, and where it ends
+    problem = _PROBLEM_TYPES.get(task.objective) if task.head == "sequence-classification" else None
+    return {"num_labels": task.outputs or num_labels} | ({"problem_type": problem} if problem else {})
 
 
 def _check_sizes(plain: Mapping[str, Any], model: ModelSpec) -> None:

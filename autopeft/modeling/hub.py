@@ -7,8 +7,8 @@ from typing import TypeVar
 from autopeft.errors import ModelError
 
 T = TypeVar("T")
-# Weights as safetensors only, configs, and the files of the tokenizers: never a pickle, never code.
-_WANTED = ("*.safetensors", "*.json", "*.txt", "*.model", "*.tiktoken")
+# Weights as safetensors only, configs, the files of the tokenizers, the card: never a pickle, never code.
+_WANTED = ("*.safetensors", "*.json", "*.txt", "*.model", "*.tiktoken", "README.md")
 _SECONDS_TO_ANSWER = 10
 
 

@@ -102,8 +102,10 @@ def _key_value_sizes(config: PreTrainedConfig) -> dict[str, int]:
     """Key and value sizes where peft guesses wrong.
 
     T5 states the size of a head apart from the model's (in T5-3B and 11B, heads * d_kv is not d_model), and
-    the prefix goes to the decoder, whose depth may differ from the encoder's.
+    the prefix goes to the decoder, whose depth and heads may differ from the encoder's (distilled BARTs).
     """
+    if getattr(config, "decoder_attention_heads", None) is not None:
+        return {"num_attention_heads": config.decoder_attention_heads, "num_layers": config.decoder_layers}
     if getattr(config, "d_kv", None) is None:
         return {}
     depth = getattr(config, "num_decoder_layers", None) or config.num_hidden_layers

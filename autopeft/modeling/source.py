@@ -10,10 +10,12 @@ from autopeft.domain.models import ModelSpec
 from autopeft.errors import ModelError
 from autopeft.modeling.hub import fetch_config, fetch_weights
 from autopeft.modeling.own_code import check_runs_no_code
+from autopeft.modeling.size_bounds import check_sizes_are_possible
 
 # The largest config.json of a public model is far below this; more is no config.
 GREATEST_CONFIG_BYTES = 5_000_000
-_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+_INDEX = "model.safetensors.index.json"
+_WEIGHTS = ("model.safetensors", _INDEX)
 _PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.pth", "model.bin")
 _HUB_ID = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*", re.ASCII)
 
@@ -60,6 +62,7 @@ def read_config(path: Path, name: str) -> dict[str, Any]:
     if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
         raise ModelError(f"{path} names no model_type", hint="name the config.json of a transformers model")
     check_runs_no_code(config, name)
+    check_sizes_are_possible(config, name)
     return config
 
 
@@ -80,6 +83,7 @@ def require_weights(model: ModelSpec) -> Path:
             hint="name the base model that the adapter was made for",
         )
     if any((folder / name).is_file() for name in _WEIGHTS):
+        _check_shards(folder / _INDEX)
         return folder
     if pickles := [name for name in _PICKLES if (folder / name).exists()]:
         raise ModelError(
@@ -87,6 +91,24 @@ def require_weights(model: ModelSpec) -> Path:
             hint="load the model where you trust it and save_pretrained(folder), which writes safetensors",
         )
     raise _no_weights(model.name, f"{folder} has no model.safetensors")
+
+
+def _check_shards(index: Path) -> None:
+    """See that the index names files beside itself: it could name any on the disk.
+
+    Raises:
+        ModelError: it names another, or cannot be read.
+    """
+    if not index.is_file():
+        return
+    try:
+        named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{index} cannot be read: {error}", hint="save the model again") from error
+    if strangers := [name for name in named if not isinstance(name, str) or Path(name).name != name]:
+        raise ModelError(
+            f"{index} names {strangers[0]!r}, which does not lie beside it", hint="save the model into one folder"
+        )
 
 
 def _read_local(name: str, path: Path) -> ModelSpec:

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from autopeft.domain.knobs import Hyperparameters
 from autopeft.domain.memory import OptimizerName
 from autopeft.errors import UsageError
-from autopeft.modeling.optimizers import make_optimizer
+from autopeft.modeling.optimizers import DEFAULT_WEIGHT_DECAY, make_optimizer
 from autopeft.modeling.training_hooks import loss_of, start_from_data
+from autopeft.modeling.update_rules import apply_update_rule, projected_adamw, update_rule
 
 
 def build_optimizer(
@@ -22,11 +23,12 @@ def build_optimizer(
 
     Args:
         model: as `wrap` gave it.
-        hyperparameters: `learning_rate`, and `weight_decay` if the method has it; else the optimizer's default.
+        hyperparameters: `learning_rate`, `weight_decay` if the method has it, else the optimizer's default, and what
+            the method's update rule reads.
         optimizer: as in `StepShape.optimizer`; `adamw` is the foreach form, torch's default on a GPU.
 
     Raises:
-        UsageError: there is no numeric learning rate, or no such optimizer.
+        UsageError: there is no numeric learning rate, no such optimizer, or the method brings its own.
         MissingDependencyError: the optimizer is one of bitsandbytes', which is not installed.
     """
     learning_rate = hyperparameters.get("learning_rate")
@@ -36,10 +38,16 @@ def build_optimizer(
             hint="name one, like --set learning_rate=1e-3",
         )
     weight_decay = hyperparameters.get("weight_decay")
+    decay = None if weight_decay is None else float(weight_decay)
+    if update_rule(model) == "galore":
+        if optimizer != "adamw":
+            raise UsageError(f"GaLore is an AdamW of its own, not {optimizer}", hint="leave --optimizer out")
+        kept = DEFAULT_WEIGHT_DECAY if decay is None else decay
+        return projected_adamw(model, hyperparameters, float(learning_rate), kept)
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return make_optimizer(
-        optimizer, trainable, float(learning_rate), None if weight_decay is None else float(weight_decay)
-    )
+    made = make_optimizer(optimizer, trainable, float(learning_rate), decay)
+    apply_update_rule(model, made, hyperparameters)
+    return made
 
 
 def training_step(

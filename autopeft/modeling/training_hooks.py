@@ -6,10 +6,12 @@ A tuner (peft's `BaseTuner`, the `base_model` of a wrapped model) may have any o
     training_loss(run, batch)             in the place of the model's own loss; `run()` is one forward pass
     after_update(step, total_steps)       after each optimizer step, numbered from 1; gradients still exist
 
-and its layers may name in `changing_buffers` the buffer containers that these change, for checkpoints.
+and its layers may name in `changing_buffers` the buffer containers that these change, for checkpoints. For EVA's
+start of peft's own LoRA, `modeling.eva` stands in.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +19,11 @@ from peft import PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
+from autopeft.modeling.eva import start_from_inputs, starts_from_inputs
+
 Batch = Mapping[str, Tensor]
+# In a batch: what each row counts in the loss of a classification, (rows,).
+ROW_WEIGHTS = "row_weights"
 _STARTED = "autopeft_started_from_data"
 
 
@@ -29,8 +35,18 @@ def loss_of(model: nn.Module, batch: Batch) -> Tensor:
         batch: the model's arguments, with labels.
     """
     own = _hook(model, "training_loss")
-    loss: Tensor = model(**batch).loss if own is None else own(lambda: model(**batch), batch)
+    loss: Tensor = _run(model, batch).loss if own is None else own(lambda: _run(model, batch), batch)
     return loss
+
+
+def _run(model: nn.Module, batch: Batch) -> Any:
+    """The model's output; where rows are weighted, with the mean of their weighted losses for its loss."""
+    arguments = {name: tensor for name, tensor in batch.items() if name != ROW_WEIGHTS}
+    output = model(**arguments)
+    if ROW_WEIGHTS in batch:
+        losses = nn.functional.cross_entropy(output.logits.float(), batch["labels"], reduction="none")
+        output.loss = (losses * batch[ROW_WEIGHTS]).mean()
+    return output
 
 
 def start_from_data(model: nn.Module, batches: Sequence[Batch]) -> None:
@@ -43,7 +59,7 @@ def start_from_data(model: nn.Module, batches: Sequence[Batch]) -> None:
     own = _hook(model, "start_from_data")
     if own is None or getattr(model, _STARTED, False):
         return
-    own(lambda batch: model(**batch).loss, batches)
+    own(lambda batch: _run(model, batch).loss, batches)
     model.zero_grad(set_to_none=True)
     mark_started(model)
 
@@ -81,5 +97,7 @@ def changing_buffers(model: nn.Module) -> dict[str, Tensor]:
 def _hook(model: nn.Module, name: str) -> Callable[..., Any] | None:
     # Asked of the class: an instance passes unknown names on to the model within.
     tuner = model.base_model if isinstance(model, PeftModel) else None
+    if name == "start_from_data" and starts_from_inputs(tuner):
+        return partial(start_from_inputs, tuner)
     found: Callable[..., Any] | None = getattr(tuner, name) if hasattr(type(tuner), name) else None
     return found

@@ -20,6 +20,7 @@ from autopeft.modeling.heads import head_modules, reset_head
 from autopeft.modeling.peft_config import FULL, peft_config_of
 from autopeft.modeling.quantize import use_quantized_lora
 from autopeft.modeling.size_rules import check_sizes
+from autopeft.modeling.update_rules import note_update_rule
 from autopeft.modeling.wrap_checks import check_wrapped
 
 
@@ -61,8 +62,10 @@ def wrap(
         if head_seed is not None:
             reset_head(model, head_seed)
         if method.builder == FULL:
+            note_update_rule(model, method)
             return model.requires_grad_(True)
         wrapped = _with_adapter(model, method, hyperparameters, task, architecture, heads)
+    note_update_rule(wrapped, method)
     check_wrapped(wrapped, method, heads)
     return wrapped.train(base.training)
 

@@ -1,8 +1,9 @@
 """What must hold after wrapping: peft leaves some heads random and some models without anything to train."""
 
+import inspect
 from collections.abc import Sequence
 
-from peft import PeftModel
+from peft import PeftModel, PrefixTuningConfig
 from peft.tuners.adaption_prompt.utils import is_adaption_prompt_trainable
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import AuxiliaryTrainingWrapper
@@ -29,6 +30,7 @@ def check_wrapped(model: PeftModel, method: MethodSpec, heads: Sequence[str]) ->
         raise ModelError(f"{method.id} would train nothing on this model", hint=_ADVICE)
     _check_ranks(model, method)
     _check_virtual_tokens(model, method)
+    _check_prefix(model, method)
     if method.as_recorded:  # what else it trains, or leaves untrained, is as somebody wanted it
         return
     base = model.get_base_model()
@@ -74,6 +76,19 @@ def _check_ranks(model: PeftModel, method: MethodSpec) -> None:
                 f"rank {max(ranks.values())} of {method.id} exceeds the size of {short}, which is {widest}",
                 hint=f"choose a rank of at most {widest}",
             )
+
+
+def _check_prefix(model: PeftModel, method: MethodSpec) -> None:
+    """Refuse peft's own prefixes, past keys and values, where peft itself would only in the first step."""
+    if not isinstance(model.active_peft_config, PrefixTuningConfig) or not hasattr(model, "transformer_backbone_name"):
+        return
+    backbone = model.base_model.get_submodule(model.transformer_backbone_name)
+    takers = (model.base_model, backbone)
+    if not any("past_key_values" in inspect.signature(taker.forward).parameters for taker in takers):
+        raise ModelError(
+            f"{method.id} needs a model that takes past keys and values, which {type(backbone).__name__} does not",
+            hint="choose another method",
+        )
 
 
 def _check_virtual_tokens(model: PeftModel, method: MethodSpec) -> None:

@@ -41,9 +41,11 @@ class TensorTrain(nn.Module):
 
     def forward(self) -> torch.Tensor:
         """The matrix, in x out."""
-        product = self.get_parameter(self.names[0])
-        for name in self.names[1:]:
-            product = torch.tensordot(product, self.get_parameter(name), dims=([-1], [0]))
+        first, *others = (self.get_parameter(name) for name in self.names)
+        product = first.reshape(-1, first.shape[-1])
+        for core in others:
+            # A plain matrix product, which autocast knows; it leaves tensordot with operands of two dtypes.
+            product = (product @ core.reshape(core.shape[0], -1)).reshape(-1, core.shape[-1])
         return product.reshape(self.shape)
 
 

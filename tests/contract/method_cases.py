@@ -54,15 +54,67 @@ T5 = {
     "feed_forward_proj": "gated-gelu",
     "decoder_start_token_id": 0,
 }
+GPT2 = {
+    "model_type": "gpt2",
+    "n_embd": 32,
+    "n_layer": 2,
+    "n_head": 4,
+    "n_positions": 64,
+    "vocab_size": 96,
+    "attn_pdrop": 0.0,
+    "embd_pdrop": 0.0,
+    "resid_pdrop": 0.0,
+    "bos_token_id": 1,
+    "eos_token_id": 1,
+}
+QWEN2 = {**LLAMA, "model_type": "qwen2", "max_position_embeddings": 128}
+DEBERTA = {
+    **BERT,
+    "model_type": "deberta-v2",
+    "relative_attention": True,
+    "max_relative_positions": 16,
+    "pos_att_type": ["p2c", "c2p"],
+    "position_biased_input": False,
+}
+BART = {
+    "model_type": "bart",
+    "d_model": 32,
+    "encoder_layers": 1,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4,
+    "encoder_ffn_dim": 48,
+    "decoder_ffn_dim": 48,
+    "max_position_embeddings": 64,
+    "vocab_size": 96,
+    "dropout": 0.0,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "decoder_start_token_id": 2,
+    "forced_eos_token_id": 2,
+}
 FAMILIES: dict[str, tuple[str, dict[str, Any] | str]] = {
     "bert": ("sequence-classification", BERT),
     "llama-lm": ("causal-lm", LLAMA),
     "llama-classifier": ("sequence-classification", LLAMA),
     "t5": ("text-to-text", T5),
+    "gpt2": ("causal-lm", GPT2),
+    "qwen2": ("causal-lm", QWEN2),
+    "deberta": ("sequence-classification", DEBERTA),
+    "bart": ("text-to-text", BART),
     "minilm-tiny-distilled": ("sequence-classification", "models/minilm-tiny-distilled"),
     "stories260k": ("causal-lm", "models/stories260k"),
     "t5-tiny-news": ("text-to-text", "models/t5-tiny-news"),
 }
+# What a family cannot take, mostly for its attention; each is refused with the reason before training.
+REFUSED: dict[str, tuple[str, ...]] = {
+    "deberta": ("mam", "prefix-tuning", "prefix-tuning-flat", "prefix-tuning-reparametrised", "unipelt"),
+    "gpt2": ("unipelt",),
+    "qwen2": ("adaption-prompt",),
+}
+# On these random weights prompts alone do not lower the loss within six steps.
+MISSES = {("deberta", "prompt-tuning"), ("deberta", "p-tuning")}
 
 
 @dataclass(frozen=True)
@@ -97,20 +149,27 @@ def applies(method: MethodSpec, task: TaskSpec, architecture: ArchitectureSpec) 
 
 def all_cases() -> Iterator[Case]:
     """Every method on every family that it is meant for, a method's first families first."""
-    model_types = {"minilm-tiny-distilled": "bert", "stories260k": "llama", "t5-tiny-news": "t5"}
-    for family, (task_id, source) in FAMILIES.items():
-        model_type = source["model_type"] if isinstance(source, dict) else model_types[family]
-        architecture = architecture_of({"model_type": model_type}, CATALOG)
+    for family in FAMILIES:
+        architecture = family_architecture(family)
         for method in CATALOG.methods.values():
-            if applies(method, CATALOG.tasks[task_id], architecture):
+            declared = applies(method, CATALOG.tasks[FAMILIES[family][0]], architecture)
+            if declared and method.id not in REFUSED.get(family, ()):
                 yield Case(family, method.id)
+
+
+def family_architecture(family: str) -> ArchitectureSpec:
+    """The architecture of a family's model."""
+    source = FAMILIES[family][1]
+    model_types = {"minilm-tiny-distilled": "bert", "stories260k": "llama", "t5-tiny-news": "t5"}
+    model_type = source["model_type"] if isinstance(source, dict) else model_types[family]
+    return architecture_of({"model_type": model_type}, CATALOG)
 
 
 def write_pretrained(config: dict[str, Any], task: TaskSpec, folder: Path) -> None:
     """A checkpoint of random weights without any task head, as pretraining leaves it."""
     set_seed(7)
     plain = transformers_config(ModelSpec("tiny", config), task, NUM_LABELS)
-    auto = AutoModelForSeq2SeqLM if config["model_type"] == "t5" else AutoModel
+    auto = AutoModelForSeq2SeqLM if config["model_type"] in ("t5", "bart") else AutoModel
     model: PreTrainedModel = auto.from_config(plain)
     with quiet_transformers():
         model.save_pretrained(folder)

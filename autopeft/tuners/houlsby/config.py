@@ -18,6 +18,7 @@ class HoulsbyConfig(AdapterConfig):
         bottleneck_size: width b of the bottleneck; on a module of d outputs it has 2db + b + d parameters.
         non_linearity: `relu`, `gelu`, `silu` or `tanh`. The paper says only "a nonlinearity"; `relu` is our
             choice.
+        dropped_share: share of the layers, from the lowest, that get no bottleneck (AdapterDrop, arXiv:2010.11918).
     """
 
     type_name: ClassVar[str] = "HOULSBY"
@@ -25,6 +26,10 @@ class HoulsbyConfig(AdapterConfig):
     bottleneck_size: int = field(default=64, metadata={"help": "Width of the bottleneck."})
     non_linearity: str = field(default="relu", metadata={"help": "relu, gelu, silu or tanh."})
 
+    dropped_share: float = field(default=0.0, metadata={"help": "Share of the lowest layers without a bottleneck."})
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self._at_least_one("bottleneck_size")
+        if not 0 <= self.dropped_share < 1:
+            raise ValueError(f"dropped_share is {self.dropped_share}; it must be from 0 to below 1")

@@ -175,7 +175,7 @@ def test_unusable_weights(tmp_path: Path, files: list[str], says: str) -> None:
 
 @pytest.mark.parametrize("name", ["model.safetensors", "model.safetensors.index.json"])
 def test_safetensors_are_found(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).touch()
+    (tmp_path / name).write_text('{"weight_map": {}}')
     assert require_weights(ModelSpec("x", BERT, tmp_path)) == tmp_path
 
 

@@ -18,8 +18,10 @@ from autopeft.modeling.wrap import wrap
 
 CATALOG = load_catalog()
 METHODS = [
+    "adalora",
     "adamix",
     "diffpruning",
+    "eva",
     "far",
     "fishmask",
     "loretta-adp",
@@ -84,7 +86,10 @@ def test_the_loss_falls_and_every_tensor_of_the_adapter_moves(method: str) -> No
     assert [name for name, p in model.named_parameters() if name in before and torch.equal(p, before[name])] == []
 
 
-@pytest.mark.parametrize("method", ["adamix", "diffpruning", "fishmask", "lt-sft", "sara", "sparse-adapter"])
+RESUMED = ["adalora", "adamix", "diffpruning", "eva", "fishmask", "lt-sft", "sara", "sparse-adapter"]
+
+
+@pytest.mark.parametrize("method", RESUMED)
 def test_a_resumed_training_goes_on_exactly(method: str) -> None:
     model, optimizer = wrapped(method)
     cut = STEPS // 2 + 2

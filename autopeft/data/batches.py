@@ -5,7 +5,7 @@ Shapes: B rows, L tokens of the longest row rounded up, T tokens of the longest 
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -101,23 +101,70 @@ def collate(
     """Tensors for the model's forward, padded on the right to a multiple of eight (within the limits).
 
     Returns:
-        `input_ids`, `attention_mask`: (B, L) int64; `token_type_ids` (B, L) where the split has them;
-        `labels`: (B,) classes, or (B, L) the tokens themselves for a causal language model, or (B, T) the
-        target's; padding in token labels is -100.
+        `input_ids`, `attention_mask`: (B, L) int64, or (B, choices, L); `token_type_ids` likewise where the split has
+        them; `labels`: (B,) classes or numbers, (B, labels) 0 and 1, (B, L) one a token, or (B, T) the target's;
+        `start_positions`, `end_positions`: (B,). What is not to be predicted has -100 in token labels.
     """
     import torch
 
-    input_ids, mask = _padded(split.input_ids, rows, pad_id, max_length)
-    batch = {"input_ids": input_ids, "attention_mask": mask}
+    sequences = _sequences(rows, split.choices)
+    input_ids, mask = _padded(split.input_ids, sequences, pad_id, max_length)
+    inputs = {"input_ids": input_ids, "attention_mask": mask}
     if split.token_type_ids is not None:
-        batch["token_type_ids"] = _padded(split.token_type_ids, rows, 0, max_length)[0]
+        inputs["token_type_ids"] = _padded(split.token_type_ids, sequences, 0, max_length)[0]
+    if split.choices > 1:
+        inputs = {name: array.reshape(len(rows), split.choices, -1) for name, array in inputs.items()}
+    batch = inputs | _labels(split, rows, input_ids, mask, max_length, max_target_length)
+    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in batch.items()}
+
+
+def collate_prompts(split: EncodedSplit, rows: Sequence[int] | Indices, pad_id: int) -> "dict[str, torch.Tensor]":
+    """What a decoder writes its answers after: each row up to its first target, padded on the left; (B, L) int64."""
+    import torch
+
+    assert split.token_labels is not None  # of tasks whose answers are written
+    kept = [split.input_ids[row][: _first_target(split.token_labels[row])] for row in map(int, rows)]
+    width = max(1, max(len(part) for part in kept))
+    ids = np.full((len(kept), width), pad_id, dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for index, part in enumerate(kept):
+        ids[index, width - len(part) :] = part
+        mask[index, width - len(part) :] = 1
+    return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+
+
+def _first_target(labels: npt.NDArray[np.int32]) -> int:
+    targets = np.flatnonzero(labels != IGNORED)
+    return int(targets[0]) if len(targets) else len(labels)
+
+
+def _sequences(rows: Sequence[int] | Indices, choices: int) -> Sequence[int] | Indices:
+    """Where the sequences of the rows stand in the flat array."""
+    if choices == 1:
+        return rows
+    return (np.asarray(rows)[:, None] * choices + np.arange(choices)).ravel()
+
+
+def _labels(
+    split: EncodedSplit,
+    rows: Sequence[int] | Indices,
+    input_ids: Indices,
+    mask: Indices,
+    max_length: int | None,
+    max_target_length: int | None,
+) -> dict[str, npt.NDArray[Any]]:
     if split.labels is not None:
-        batch["labels"] = np.asarray(split.labels)[np.asarray(rows)]
-    elif split.targets is not None:
-        batch["labels"] = _padded(split.targets, rows, IGNORED, max_target_length)[0]
-    else:
-        batch["labels"] = np.where(mask == 1, input_ids, IGNORED)
-    return {name: torch.from_numpy(np.ascontiguousarray(array, dtype=np.int64)) for name, array in batch.items()}
+        return {"labels": np.asarray(split.labels)[np.asarray(rows)]}
+    if split.positions is not None:
+        first_and_last = np.asarray(split.positions)[np.asarray(rows)]
+        return {"start_positions": first_and_last[:, 0], "end_positions": first_and_last[:, 1]}
+    if split.targets is not None:
+        return {"labels": _padded(split.targets, rows, IGNORED, max_target_length)[0]}
+    if split.token_labels is not None:
+        # Below zero lie words that count in the metric but have no class to learn.
+        labels = _padded(split.token_labels, rows, IGNORED, max_length)[0]
+        return {"labels": np.where(labels < 0, IGNORED, labels)}
+    return {"labels": np.where(mask == 1, input_ids, IGNORED)}
 
 
 def _padded(ragged: Ragged, rows: Sequence[int] | Indices, fill: int, limit: int | None) -> tuple[Indices, Indices]:

@@ -1,8 +1,12 @@
 """Data sets of the Hugging Face hub, by id; never a data set's own code."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import datasets
+from huggingface_hub import constants
 
 from autopeft.data.files import SUFFIXES
 from autopeft.errors import DataError
@@ -24,9 +28,8 @@ def read_hub(name: str) -> datasets.DatasetDict:
     """
     identifier, _, configuration = name.partition(":")
     try:
-        offline = datasets.DownloadConfig(local_files_only=True)
-        how = {} if _reachable(identifier) else {"download_config": offline}
-        loaded = datasets.load_dataset(identifier, configuration or None, **how)
+        with nullcontext() if _reachable(identifier) else _from_the_cache():
+            loaded = datasets.load_dataset(identifier, configuration or None)
     except Exception as error:  # the hub client's, the parsers' and the network's errors share no base class
         raise _explained(name, error) from None
     return loaded if isinstance(loaded, datasets.DatasetDict) else datasets.DatasetDict({"train": loaded})
@@ -48,6 +51,20 @@ def _reachable(identifier: str) -> bool:
     except Exception:  # every kind of network failure; the local cache may still have the data
         return False
     return True
+
+
+@contextmanager
+def _from_the_cache() -> Iterator[None]:
+    """What asks the hub fails at once, and not after half a minute of tries that are written to the terminal."""
+    places: tuple[Any, ...] = (constants, datasets.config)
+    before = [place.HF_HUB_OFFLINE for place in places]
+    for place in places:
+        place.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        for place, value in zip(places, before, strict=True):
+            place.HF_HUB_OFFLINE = value
 
 
 def _explained(name: str, error: Exception) -> DataError:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 LABEL = "label"
 _WHOLE = re.compile(r"[-+]?\d{1,18}")
+# What a column of whole numbers becomes in programs that keep missing cells as NaN.
+_WHOLE_AS_FRACTION = re.compile(r"([-+]?\d{1,18})\.0")
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 # Fewer rows than this say nothing about whether a column holds classes.
 _ROWS_TO_JUDGE = 20
@@ -30,7 +32,8 @@ def label_text(value: Any, names: Sequence[str] | None, place: str) -> str | Non
     if value is None or (isinstance(value, float) and value != value):
         return None
     if isinstance(value, str):
-        return value.strip() or None
+        whole = _WHOLE_AS_FRACTION.fullmatch(value.strip())
+        return whole[1] if whole else value.strip() or None
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else repr(value)
     if not isinstance(value, int):
@@ -61,8 +64,8 @@ def label_vocabulary(train: Sequence[str], declared: Sequence[str] | None = None
     if any(not _WHOLE.fullmatch(label) for label in seen) and all(_NUMBER.fullmatch(label) for label in seen):
         example = next(label for label in train if not _WHOLE.fullmatch(label))
         raise DataError(
-            f"the labels are fractions, such as {example}: that is a regression, not supported yet",
-            hint="name a column of classes with --label-column, or turn the numbers into classes",
+            f"the labels are fractions, such as {example}: that is a regression",
+            hint="say --task regression, or name a column of classes with --label-column",
         )
     if len(seen) == 1:
         raise DataError(
@@ -91,10 +94,10 @@ def encode_labels(splits: Mapping[str, "Rows"], vocabulary: Sequence[str]) -> di
     encoded: dict[str, tuple[int, ...]] = {}
     for split, rows in splits.items():
         labels = rows.labels or ()
-        for label, row in zip(labels, rows.numbers, strict=True):
+        for index, label in enumerate(labels):
             if label not in number_of:
                 raise DataError(
-                    f"{split} row {row}: the label {label!r} does not occur in the training rows",
+                    f"{rows.place(index)}: the label {label[:60]!r} of {split} does not occur in the training rows",
                     hint=f"known labels: {_listed(vocabulary)}; correct the row, or add such rows to train",
                 )
         encoded[split] = tuple(number_of[label] for label in labels)

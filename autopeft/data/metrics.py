@@ -1,64 +1,132 @@
-"""Task metrics with their standard errors."""
+"""Task metrics of predicted answers, with their standard errors; what they are called is in `domain.metrics`."""
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from autopeft.errors import CatalogError
+from autopeft.data import class_metrics, number_metrics, tag_metrics, text_metrics
+from autopeft.domain.metrics import METRICS, OWN_MARK
+from autopeft.errors import CatalogError, UsageError
 
-Labels = Sequence[int] | npt.NDArray[np.int64]
+Answers = Sequence[Any] | npt.NDArray[Any]
+Score = Callable[[Any, Any], float]
+RowScore = Callable[[Any, Any], float]
+
 _RESAMPLES = 200
+_GROUPS = 20
 
-
-def accuracy(labels: Labels, predictions: Labels) -> float:
-    """Share of rows that are right, 0 to 1."""
-    return float(np.mean(np.asarray(labels) == np.asarray(predictions)))
-
-
-def macro_f1(labels: Labels, predictions: Labels) -> float:
-    """F1 of every class that occurs, averaged with equal weight, 0 to 1."""
-    from sklearn.metrics import f1_score
-
-    return float(f1_score(labels, predictions, average="macro", zero_division=0.0))
-
-
-def matthews(labels: Labels, predictions: Labels) -> float:
-    """Matthews' correlation coefficient, -1 to 1; 0 is chance."""
-    from sklearn.metrics import matthews_corrcoef
-
-    return float(matthews_corrcoef(labels, predictions))
-
-
-METRICS: dict[str, Callable[[Labels, Labels], float]] = {
-    "accuracy": accuracy,
-    "macro_f1": macro_f1,
-    "matthews": matthews,
+SCORES: dict[str, Score] = {
+    "accuracy": class_metrics.accuracy,
+    "balanced_accuracy": class_metrics.balanced_accuracy,
+    "f1": class_metrics.binary_f1,
+    "macro_f1": class_metrics.macro_f1,
+    "micro_f1": class_metrics.micro_f1,
+    "matthews": class_metrics.matthews,
+    "pearson": number_metrics.pearson,
+    "spearman": number_metrics.spearman,
+    "mse": number_metrics.mean_squared_error,
+    "mae": number_metrics.mean_absolute_error,
+    "entity_f1": tag_metrics.entity_f1,
+    "token_accuracy": tag_metrics.token_accuracy,
+    "bleu": text_metrics.bleu,
+    "chrf": text_metrics.chrf,
 }
+ROW_SCORES: dict[str, RowScore] = {
+    "accuracy": class_metrics.is_right,
+    "mse": number_metrics.squared_error,
+    "mae": number_metrics.absolute_error,
+    "exact_match": text_metrics.exact_match,
+    "squad_f1": text_metrics.squad_f1,
+    "rouge1": text_metrics.rouge1,
+    "rouge2": text_metrics.rouge2,
+    "rouge_l": text_metrics.rouge_l,
+    "numeric_match": text_metrics.numeric_match,
+}
+# A corpus metric that takes long: its error is found by leaving groups of rows out, not by drawing rows anew.
+_SLOW = frozenset({"entity_f1", "token_accuracy", "bleu", "chrf"})
+_OWN: dict[str, Score] = {}
 
 
-def score(metric: str, labels: Labels, predictions: Labels) -> float:
-    """The metric named `metric`.
+def use_own_metric(name: str, function: Score) -> None:
+    """Let `name` stand for a user's own function of (true answers, predicted answers), in this process."""
+    _OWN[name] = function
+
+
+def _own(metric: str) -> Score:
+    if metric not in _OWN:
+        raise UsageError(
+            f"the metric {metric} was given in Python, and this process does not have it",
+            hint="a name in a file never runs code: resume in Python with the function, and with workers=0",
+        )
+    return _OWN[metric]
+
+
+def score(metric: str, labels: Answers, predictions: Answers) -> float:
+    """The metric named `metric` of one answer a row.
+
+    Args:
+        metric: in `domain.metrics`, or a user's own.
+        labels: the true answers: class numbers, rows of 0 and 1, numbers, lists of tags, or texts (or a tuple of texts,
+            of which each is right).
+        predictions: likewise, but for a single text where several would be right.
 
     Raises:
-        CatalogError: no such metric of labels; `loss` and `perplexity` come from losses.
+        CatalogError: no such metric of answers; `loss` and `perplexity` come from losses.
     """
-    if metric not in METRICS:
-        raise CatalogError(f"{metric!r} is no metric of predicted labels", hint=f"there are {', '.join(METRICS)}")
-    return METRICS[metric](labels, predictions)
+    if OWN_MARK in metric:
+        return float(_own(metric)(list(labels), list(predictions)))
+    if metric in SCORES:
+        return SCORES[metric](labels, predictions)
+    if metric not in ROW_SCORES:
+        known = ", ".join(dict.fromkeys([*SCORES, *ROW_SCORES]))
+        raise CatalogError(f"{metric!r} is no metric of predicted answers", hint=f"there are {known}")
+    return math.fsum(row_scores(metric, labels, predictions) or ()) / len(labels)
 
 
-def standard_error(metric: str, labels: Labels, predictions: Labels, *, seed: int = 0) -> float:
-    """Standard error of a metric over rows: binomial for accuracy, else of 200 seeded bootstrap resamples."""
+def row_scores(metric: str, labels: Answers, predictions: Answers) -> list[float] | None:
+    """The value of each row, whose mean the metric is; None where it is no such mean."""
+    if metric not in ROW_SCORES:
+        return None
+    return [ROW_SCORES[metric](label, prediction) for label, prediction in zip(labels, predictions, strict=True)]
+
+
+def standard_error(metric: str, labels: Answers, predictions: Answers, *, seed: int = 0) -> float:
+    """Standard error of a metric over rows.
+
+    That of a mean where the metric is one (binomial for accuracy), else of 200 seeded bootstrap resamples, or where
+    one takes long by a jackknife that leaves out a twentieth of the rows at a time.
+    """
     rows = len(labels)
-    if metric == "accuracy":
-        share = accuracy(labels, predictions)
-        return math.sqrt(share * (1 - share) / rows)
-    true, predicted = np.asarray(labels), np.asarray(predictions)
+    values = row_scores(metric, labels, predictions)
+    if values is not None:
+        return float(np.std(values) / math.sqrt(rows))
     generator = np.random.default_rng(seed)
+    if metric in _SLOW or OWN_MARK in metric:
+        return _jackknife(metric, labels, predictions, generator.permutation(rows))
+    true, predicted = np.asarray(labels), np.asarray(predictions)
     draws = [generator.integers(0, rows, rows) for _ in range(_RESAMPLES)]
     return float(np.std([score(metric, true[draw], predicted[draw]) for draw in draws], ddof=1))
+
+
+def _jackknife(metric: str, labels: Answers, predictions: Answers, order: np.ndarray[Any, Any]) -> float:
+    """Delete-a-group jackknife (Shao and Tu, The Jackknife and Bootstrap, section 2.3)."""
+    groups = min(_GROUPS, len(order))
+    if groups < 2:
+        return 0.0
+    values = []
+    for group in range(groups):
+        kept = np.sort(np.delete(order, np.s_[group::groups]))
+        values.append(score(metric, [labels[row] for row in kept], [predictions[row] for row in kept]))
+    return float(np.std(values) * math.sqrt(groups - 1))
+
+
+def is_better(metric: str, one: float, other: float) -> bool:
+    """Whether `one` is better than `other`; a user's own metric is better where it is greater."""
+    spec = METRICS.get(metric)
+    return one > other if spec is None or spec.maximize else one < other
 
 
 def mean_loss(row_losses: Sequence[float], row_weights: Sequence[float] | None = None) -> tuple[float, float]:
@@ -86,3 +154,8 @@ def perplexity(loss: float) -> float:
         return math.exp(loss)
     except OverflowError:
         return math.inf
+
+
+def bits_per_byte(total_loss: float, total_bytes: float) -> float:
+    """A summed loss in nats as bits per byte of the text that it was taken over."""
+    return total_loss / math.log(2) / total_bytes

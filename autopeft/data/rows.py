@@ -1,135 +1,101 @@
-"""Rows of a split as plain text and labels, with the missing ones dropped and counted."""
+"""The usable rows of a split: cells by role, labels, and where each row comes from."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
-from autopeft.data.labels import LABEL, label_text
-from autopeft.errors import DataError
+import numpy as np
+import numpy.typing as npt
 
-# A stray bad row is normal; more than this says that the file or the column is the wrong one.
-BAD_ROW_SHARE = 0.01
-BAD_ROWS = 10
+from autopeft.data.chat import Conversation
+from autopeft.data.column import Column, Indices
+from autopeft.data.origin import Origin
+from autopeft.domain.tasks import TARGET_ROLE
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """The usable rows of one split.
 
+    Columns are sequences that may lie on disk: ask for slices, in steps of `chunk_rows`, not for everything.
+
     Attributes:
-        texts: role (`text`, `text_pair`, `source`, `target`) -> one text a row.
-        labels: one label a row, as text; None where the task has none.
+        texts: role (`text`, `text_pair`, `source`, `target`, ...) -> one text a row.
+        labels: one class a row, as text; None where the task has none.
         numbers: of the rows in the source, counted from 1.
+        values: role -> one value a row, for the kinds that are neither text nor class; see `cells`.
+        origin: places of the source's rows; None where only the numbers are known.
+        inputs: the roles among `values` that are asked with, not answered with.
+        groups: of each row, where rows of a group must stay in one split.
     """
 
-    texts: Mapping[str, tuple[str, ...]]
-    labels: tuple[str, ...] | None
-    numbers: tuple[int, ...]
+    texts: Mapping[str, Sequence[str]]
+    labels: Sequence[str] | None
+    numbers: Sequence[int]
+    values: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    origin: Origin | None = None
+    inputs: tuple[str, ...] = ()
+    groups: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
 
+    @property
+    def chunk_rows(self) -> int:
+        """Rows that together take a few MiB."""
+        columns = (*self.texts.values(), *self.values.values())
+        return min((column.chunk_rows for column in columns if isinstance(column, Column)), default=1000)
+
+    def place(self, index: int) -> str:
+        """Where the row at `index` (from 0) comes from, such as `reviews.csv line 17`."""
+        number = self.numbers[index]
+        return f"row {number}" if self.origin is None else self.origin.place(number)
+
     def select(self, indices: Iterable[int]) -> "Rows":
         """The rows at `indices` (from 0), in that order."""
-        chosen = [int(index) for index in indices]
-        return Rows(
-            texts={role: tuple(column[i] for i in chosen) for role, column in self.texts.items()},
-            labels=None if self.labels is None else tuple(self.labels[i] for i in chosen),
-            numbers=tuple(self.numbers[i] for i in chosen),
-        )
+        chosen = np.fromiter(indices, dtype=np.int64)
+        made = {one.name: getattr(self, one.name) for one in fields(self)}
+        for name in ("texts", "values"):
+            made[name] = {role: _selected(column, chosen) for role, column in made[name].items()}
+        for name in ("labels", "numbers", "groups"):
+            made[name] = None if made[name] is None else _selected(made[name], chosen)
+        return Rows(**made)
 
-    def identities(self) -> list[tuple[str, ...]]:
-        """What makes a row the same as another: its input texts, stripped; a `target` does not count."""
-        columns = [column for role, column in self.texts.items() if role != "target"]
-        return [tuple(text.strip() for text in row) for row in zip(*columns, strict=True)]
+    def identities(self) -> npt.NDArray[np.int64]:
+        """What makes a row the same as another: a digest of what it asks, without outer spaces; (rows,)."""
+        return np.fromiter((_digest(cells) for cells in zip(*self._asking(), strict=True)), np.int64, len(self))
 
+    def asked(self) -> Iterator[str]:
+        """What each row asks, as one text; the parts are joined by line breaks."""
+        return ("\n".join(_as_text(part) for part in cells) for cells in zip(*self._asking(), strict=True))
 
-def extract_rows(
-    tables: Mapping[str, Any], columns: Mapping[str, str], *, max_bad_rows: int | None = None
-) -> tuple[dict[str, Rows], tuple[str, ...]]:
-    """The usable rows of every split.
-
-    Rows with a missing text or label are dropped and counted in a note. A validation or test split in
-    which no row has a label is set aside with a note, as public test sets often come so.
-
-    Args:
-        tables: split -> `datasets.Dataset`.
-        columns: role -> column.
-        max_bad_rows: how many dropped rows are accepted over all splits; by default 10 or 1 % of the
-            rows, whichever is more.
-
-    Raises:
-        DataError: too many bad rows, no usable row in train, or a value that is neither text nor number.
-    """
-    splits: dict[str, Rows] = {}
-    notes: list[str] = []
-    dropped: list[str] = []
-    total = 0
-    for split, table in tables.items():
-        rows, missing = _split_rows(split, table, columns)
-        if rows.labels is not None and split != "train" and len(missing[LABEL]) == len(table):
-            notes.append(f"the {split} split has no labels and is not used")
-            continue
-        total += len(table)
-        dropped += [f"{split} row {number}" for numbers in missing.values() for number in numbers]
-        if not len(rows):
-            raise DataError(f"no row of the {split} split is usable", hint=_missing_hint(columns))
-        splits[split] = rows
-    _refuse_bad_rows(dropped, total, columns, max_bad_rows)
-    if dropped:
-        notes.append(f"{len(dropped)} of {total} rows were dropped for a missing text or label, first {dropped[0]}")
-    return splits, tuple(notes)
+    def _asking(self) -> list[Sequence[Any]]:
+        columns: list[Sequence[Any]] = [column for role, column in self.texts.items() if role != TARGET_ROLE]
+        return columns + [self.values[role] for role in self.inputs]
 
 
-def _refuse_bad_rows(dropped: Sequence[str], total: int, columns: Mapping[str, str], limit: int | None) -> None:
-    allowed = max(BAD_ROWS, int(BAD_ROW_SHARE * total)) if limit is None else limit
-    if len(dropped) > allowed:
-        raise DataError(
-            f"{len(dropped)} of {total} rows lack a text or label ({allowed} may), first {dropped[0]}",
-            hint=_missing_hint(columns),
-        )
+def _selected(column: Sequence[Any], indices: Indices) -> Sequence[Any]:
+    if isinstance(column, Column):
+        return column.select(indices)
+    return tuple(column[index] for index in indices.tolist())
 
 
-def _missing_hint(columns: Mapping[str, str]) -> str:
-    used = ", ".join(f"{role} = {column!r}" for role, column in columns.items())
-    return f"fill the rows in, or name other columns; used now: {used}"
+def _digest(cells: Iterable[Any]) -> int:
+    digest = hashlib.blake2b(digest_size=8)
+    for cell in cells:
+        raw = _as_text(cell).strip().encode("utf-8", "surrogatepass")
+        digest.update(b"%d:" % len(raw))
+        digest.update(raw)
+    return int.from_bytes(digest.digest(), "big", signed=True)
 
 
-def _split_rows(split: str, table: Any, columns: Mapping[str, str]) -> tuple[Rows, dict[str, list[int]]]:
-    """The rows of a split, and for each role the numbers of rows first found to lack it."""
-    values = {role: table[column][:] for role, column in columns.items()}
-    names = getattr(table.features[columns[LABEL]], "names", None) if LABEL in columns else None
-    missing: dict[str, list[int]] = {role: [] for role in columns}
-    kept: list[int] = []
-    plain: dict[str, list[str]] = {role: [] for role in columns}
-    for index in range(len(table)):
-        place = f"{split} row {index + 1}"
-        row = {
-            role: label_text(column[index], names, place) if role == LABEL else _text(column[index], role, place)
-            for role, column in values.items()
-        }
-        # The label is asked first so that an unlabelled split is seen as such.
-        absent = [role for role in (LABEL, *columns) if role in row and row[role] is None]
-        if absent:
-            missing[absent[0]].append(index + 1)
-            continue
-        kept.append(index + 1)
-        for role, value in row.items():
-            plain[role].append(str(value))
-    texts = {role: tuple(column) for role, column in plain.items() if role != LABEL}
-    labels = tuple(plain[LABEL]) if LABEL in columns else None
-    return Rows(texts, labels, tuple(kept)), missing
-
-
-def _text(value: Any, role: str, place: str) -> str | None:
-    """The text of a cell; None when it is missing or blank."""
-    if value is None or value != value:  # NaN, which pandas uses for a missing cell
-        return None
+def _as_text(value: Any) -> str:
     if isinstance(value, str):
-        return value if value.strip() else None
-    if isinstance(value, bool | int | float):
-        return str(value)
-    raise DataError(
-        f"{place}: the {role} is a {type(value).__name__}, not text",
-        hint=f"name a column of texts with --{role.replace('_', '-')}-column",
-    )
+        return value
+    if isinstance(value, Conversation):
+        # The last answer is what is learned; all before it is what is asked.
+        return "\n".join(f"{message.role}: {message.content}" for message in value.messages[:-1])
+    if isinstance(value, tuple):
+        return " ".join(_as_text(part) for part in value)
+    return str(getattr(value, "text", value)) if is_dataclass(value) else str(value)

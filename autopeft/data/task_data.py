@@ -16,7 +16,7 @@ from autopeft.errors import RunError
 if TYPE_CHECKING:
     import torch
 
-FORMAT = 1
+FORMAT = 2
 _META = "data.json"
 
 
@@ -35,8 +35,7 @@ class Ragged:
     @classmethod
     def of(cls, rows: Sequence[Sequence[int]]) -> "Ragged":
         """From one sequence a row."""
-        offsets = np.zeros(len(rows) + 1, dtype=np.int64)
-        np.cumsum([len(row) for row in rows], out=offsets[1:])
+        offsets = np.cumsum([0, *(len(row) for row in rows)], dtype=np.int64)
         values = np.fromiter((token for row in rows for token in row), dtype=np.int32, count=int(offsets[-1]))
         return cls(values, offsets)
 
@@ -51,50 +50,95 @@ class Ragged:
         """Of every row; (rows,)."""
         return np.diff(self.offsets)
 
+    def cut_to(self, tokens: int) -> "Ragged":
+        """Every row's first `tokens` entries."""
+        kept = np.minimum(self.lengths, tokens)
+        offsets = np.concatenate(([0], np.cumsum(kept)))
+        # For each kept entry, its place in its row plus the row's old beginning.
+        places = np.arange(int(offsets[-1])) - np.repeat(offsets[:-1], kept) + np.repeat(self.offsets[:-1], kept)
+        return Ragged(self.values[places], offsets)
+
+    def replaced(self, rows: Mapping[int, Sequence[int]]) -> "Ragged":
+        """With other content in these rows (from 0)."""
+        if not rows:
+            return self
+        parts: list[Any] = []
+        lengths = self.lengths.copy()
+        before = 0
+        for row in sorted(rows):
+            parts += [self.values[self.offsets[before] : self.offsets[row]], np.asarray(rows[row], dtype=np.int32)]
+            lengths[row] = len(rows[row])
+            before = row + 1
+        parts.append(self.values[self.offsets[before] :])
+        return Ragged(np.concatenate(parts).astype(np.int32), np.concatenate(([0], np.cumsum(lengths))))
+
+
+_RAGGED = ("input_ids", "token_type_ids", "targets", "token_labels", "offsets", "references")
+_FLAT = ("labels", "positions", "row_bytes")
+
 
 @dataclass(frozen=True, slots=True)
 class EncodedSplit:
     """One split as numbers.
 
     Attributes:
-        input_ids: tokens of every row.
+        input_ids: tokens of every row; of a multiple choice, of each of its `choices` one after the other.
         token_type_ids: 0 and 1 for the two texts of a pair; None where the model takes none.
-        labels: class of every row, (rows,); None for language models.
-        targets: tokens of the target text; None but for text-to-text.
+        labels: class of every row, (rows,) int64; its number, (rows,) float32; 0 or 1 for each label, (rows, labels)
+            float32; None where a row has no such label.
+        targets: tokens of the target text, for an encoder-decoder.
+        token_labels: for every token of `input_ids` what is to be predicted of it (a tag) or at it (the token itself,
+            where it belongs to an answer), -100 for nothing.
+        positions: first and last token of the answer, (rows, 2) int64; 0 and 0 where there is none.
+        offsets: for every token the characters of the context that it covers, begin and end by turns; -1 outside of it.
+        references: the row's true answer as JSON in UTF-8 bytes, where it cannot be told from the arrays.
+        row_bytes: UTF-8 bytes of the text that the row's targets stand for, (rows,) float64.
+        choices: sequences in a row.
     """
 
     input_ids: Ragged
     token_type_ids: Ragged | None = None
-    labels: npt.NDArray[np.int64] | None = None
+    labels: npt.NDArray[Any] | None = None
     targets: Ragged | None = None
+    token_labels: Ragged | None = None
+    positions: npt.NDArray[np.int64] | None = None
+    offsets: Ragged | None = None
+    references: Ragged | None = None
+    row_bytes: npt.NDArray[np.float64] | None = None
+    choices: int = 1
 
     def __len__(self) -> int:
-        return len(self.input_ids)
+        return len(self.input_ids) // self.choices
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
         """What a row costs: its tokens, source and target together; (rows,)."""
         own = self.input_ids.lengths
+        if self.choices > 1:
+            own = own.reshape(-1, self.choices).max(axis=1)
         return own if self.targets is None else own + self.targets.lengths
+
+    def reference(self, row: int) -> Any:
+        """The true answer of a row (from 0)."""
+        assert self.references is not None  # asked only of tasks that keep them
+        return json.loads(bytes(self.references[row].astype(np.uint8)))
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Name -> array, as `save` writes them."""
-        named: dict[str, npt.NDArray[Any]] = {}
-        for name in ("input_ids", "token_type_ids", "targets"):
+        named: dict[str, npt.NDArray[Any]] = {"choices": np.asarray([self.choices])}
+        for name in _RAGGED:
             ragged: Ragged | None = getattr(self, name)
             if ragged is not None:
                 named |= {f"{name}.values": ragged.values, f"{name}.offsets": ragged.offsets}
-        return named if self.labels is None else named | {"labels": self.labels}
+        return named | {name: getattr(self, name) for name in _FLAT if getattr(self, name) is not None}
 
     @classmethod
     def from_arrays(cls, named: Mapping[str, npt.NDArray[Any]]) -> "EncodedSplit":
         """The inverse of `arrays`."""
-        ragged = {
-            name: Ragged(named[f"{name}.values"], named[f"{name}.offsets"])
-            for name in ("input_ids", "token_type_ids", "targets")
-            if f"{name}.values" in named
-        }
-        return cls(labels=named.get("labels"), **ragged)
+        kept = [name for name in _RAGGED if f"{name}.values" in named]
+        ragged: dict[str, Any] = {name: Ragged(named[f"{name}.values"], named[f"{name}.offsets"]) for name in kept}
+        flat: dict[str, Any] = {name: named[name] for name in _FLAT if name in named}
+        return cls(choices=int(named["choices"][0]), **ragged, **flat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +148,9 @@ class TaskData:
     Attributes:
         task: id.
         splits: `train`, `validation`, `test`.
-        label_names: classes in the order of their numbers; empty for language models.
+        label_names: classes, tags or labels in the order of their numbers; empty for language models.
         max_length: tokens that a row has at most.
-        max_target_length: tokens that a target has at most; None but for text-to-text.
+        max_target_length: tokens that a written answer has at most; None where nothing is written.
         pad_id: the token that fills a batch.
         fingerprint: sha256 over the texts and labels of all splits.
         truncated_rows: rows that were cut to the greatest length.
@@ -133,12 +177,33 @@ class TaskData:
         return {split: len(encoded) for split, encoded in self.splits.items()}
 
     @property
+    def length_quantiles(self) -> dict[str, int]:
+        """Tokens of a training row as it is trained on: half and 95 of 100 rows are no longer, and the longest."""
+        median, high, longest = np.quantile(self.splits["train"].lengths, [0.5, 0.95, 1.0], method="higher")
+        return {"median": int(median), "95 %": int(high), "longest": int(longest)}
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of the task's head: its labels; of a multiple choice the choices, of a single number one."""
+        train = self.splits["train"]
+        if train.choices > 1:
+            return train.choices
+        if train.labels is not None and not self.label_names:
+            return 1
+        return max(2, len(self.label_names))
+
+    @property
     def label_rows(self) -> dict[str, int] | None:
-        """Label -> training rows with it; None for language models."""
-        labels = self.splits["train"].labels
-        if labels is None:
+        """Label -> training rows (tag -> training words) with it; None where there are no labels."""
+        train = self.splits["train"]
+        if not self.label_names:
             return None
-        counts = np.bincount(labels, minlength=len(self.label_names))
+        if train.labels is not None and train.labels.ndim == 2:
+            counts = train.labels.sum(axis=0)
+        else:
+            numbers = train.labels if train.token_labels is None else train.token_labels.values
+            assert numbers is not None  # what has label names has labels
+            counts = np.bincount(numbers[numbers >= 0], minlength=len(self.label_names))
         return {name: int(count) for name, count in zip(self.label_names, counts, strict=True)}
 
     def batch(self, split: str, rows: Sequence[int] | npt.NDArray[np.int64]) -> "dict[str, torch.Tensor]":
@@ -161,6 +226,7 @@ class TaskData:
             "labels": self.label_rows,
             "max_length": self.max_length,
             "max_target_length": self.max_target_length,
+            "lengths": self.length_quantiles,
             "truncated_rows": self.truncated_rows,
             "fingerprint": self.fingerprint,
             "notes": list(self.notes),

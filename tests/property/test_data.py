@@ -5,23 +5,26 @@ import io
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autopeft.data.batches import training_order
+from autopeft.data.cells import read_cell
+from autopeft.data.chat import conversation_of
 from autopeft.data.files import read_file
 from autopeft.data.load import PreparedData, prepare_data
 from autopeft.data.rows import Rows
 from autopeft.data.splits import make_splits
-from autopeft.domain.tasks import TaskSpec
+from autopeft.domain.tasks import CellKind, TaskSpec
 from autopeft.errors import DataError
 
 TASK = TaskSpec(
     id="sequence-classification",
     title="",
+    objective="classification",
     head="sequence-classification",
     peft_task_type="SEQ_CLS",
     metric="accuracy",
@@ -47,12 +50,12 @@ values = st.one_of(
 )
 
 
-def prepared(name: str, raw: bytes) -> PreparedData | DataError:
+def prepared(name: str, raw: bytes, **options: Any) -> PreparedData | DataError:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(raw)
         try:
-            return prepare_data(path, TASK)
+            return prepare_data(path, TASK, **options)
         except DataError as error:
             assert "\n" not in error.message
             return error
@@ -91,7 +94,7 @@ def test_csv_as_the_csv_module_writes_it_comes_back(rows: list[tuple[str, str]],
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "a.csv"
             path.write_bytes(raw)
-            assert list(zip(*(read_file(path)[name][:] for name in ("text", "label")), strict=True)) == rows
+            assert list(zip(*(read_file(path).rows[name][:] for name in ("text", "label")), strict=True)) == rows
 
 
 @settings(max_examples=100, deadline=None)
@@ -114,7 +117,87 @@ def test_bad_rows_are_dropped_counted_or_refused(bad: int, blank: str | None, ro
     else:
         assert isinstance(outcome, PreparedData)
         assert sum(map(len, outcome.rows.values())) == 200 - bad
-        assert any(f"{bad} of 200 rows were dropped" in note for note in outcome.notes) == (bad > 0)
+        assert any(f"{bad} of 200 rows were left out" in note for note in outcome.notes) == (bad > 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(["good", "broken", "missing", "blank", "nested"]), min_size=30, max_size=80))
+def test_no_row_vanishes(kinds: list[str]) -> None:
+    lines = {
+        "broken": lambda n: '{"text": ',
+        "missing": lambda n: json.dumps({"label": "a"}),
+        "blank": lambda n: "",
+        "nested": lambda n: json.dumps({"text": f"text {n}", "label": "ab"[n % 2], "more": {"a": [n, {"b": None}]}}),
+        "good": lambda n: json.dumps({"text": f"text {n}", "label": "ab"[n % 2]}),
+    }
+    raw = "\n".join(lines[kind](n) for n, kind in enumerate(kinds)).encode()
+    outcome = prepared("a.jsonl", raw, max_bad_rows=len(kinds))
+    if isinstance(outcome, PreparedData):
+        kept = sum(map(len, outcome.rows.values()))
+        assert kept == sum(kind in ("good", "nested") for kind in kinds)
+        assert outcome.left_out == sum(kind in ("broken", "missing") for kind in kinds)
+        assert any(f"{outcome.left_out} of {kept + outcome.left_out} rows" in note for note in outcome.notes) == (
+            outcome.left_out > 0
+        )
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(get_args(CellKind)), st.recursive(values, lambda inner: st.lists(inner, max_size=3), max_leaves=8)
+)
+def test_a_cell_of_any_kind_is_read_missing_or_refused_in_one_line(kind: CellKind, value: Any) -> None:
+    try:
+        read_cell(kind, value, ("a", "b"), "here")
+    except DataError as error:
+        assert error.message.startswith("here")
+        assert "\n" not in error.message
+
+
+turns = st.lists(
+    st.one_of(
+        values,
+        st.fixed_dictionaries(
+            {}, optional={"role": st.sampled_from(["user", "assistant", "system", None, "x"]), "content": values}
+        ),
+        st.fixed_dictionaries({"from": st.sampled_from(["human", "gpt"]), "value": cells}),
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(turns)
+def test_conversations_end_with_an_answer(given_turns: list[Any]) -> None:
+    try:
+        conversation = conversation_of(given_turns, "here")
+    except DataError as error:
+        assert error.message.startswith("here") and "\n" not in error.message
+        return
+    if conversation is not None:
+        assert conversation.messages[-1].role == "assistant"
+        assert len(conversation.messages) + conversation.cut == len(given_turns)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    groups=st.lists(st.integers(0, 12), min_size=10, max_size=120),
+    copies=st.lists(st.integers(0, 40), min_size=120, max_size=120),
+    seed=st.integers(0, 99),
+    by_group=st.booleans(),
+)
+def test_what_belongs_together_is_never_parted(groups: list[int], copies: list[int], seed: int, by_group: bool) -> None:
+    texts = tuple(f"text {copy}" for copy in copies[: len(groups)])
+    rows = Rows(
+        {"text": texts}, None, tuple(range(1, len(groups) + 1)), groups=tuple(map(str, groups)) if by_group else None
+    )
+    try:
+        splits, _ = make_splits({"train": rows}, seed=seed, allow_overlap=True)
+    except DataError as error:
+        assert "one group" in error.message or "no row left" in error.message
+        return
+    owners = [set(part.groups or part.texts["text"]) for part in splits.values()]
+    assert not owners[0] & owners[1] and not owners[0] & owners[2] and not owners[1] & owners[2]
+    assert sum(map(len, splits.values())) == len(groups)
 
 
 @settings(max_examples=80, deadline=None)

@@ -2,11 +2,18 @@ import pytest
 
 from autopeft.domain.tasks import TaskSpec
 
+OBJECTIVES = {
+    "sequence-classification": "classification",
+    "causal-lm": "language-model",
+    "seq2seq-lm": "generation",
+}
+
 
 def _task(identifier: str, head: str, columns: dict[str, tuple[str, ...]], metric: str = "loss") -> TaskSpec:
     return TaskSpec(
         id=identifier,
         title=identifier,
+        objective=OBJECTIVES[head],
         head=head,
         peft_task_type="SEQ_CLS",
         metric=metric,

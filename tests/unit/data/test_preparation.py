@@ -193,8 +193,8 @@ def test_a_few_bad_rows_are_dropped_counted_and_named(classification: TaskSpec) 
     data["label"][5] = None
     prepared = prepare_data(data, classification)
     assert sum(len(rows) for rows in prepared.rows.values()) == 98
-    assert any(note.startswith("2 of 100 rows were dropped") for note in prepared.notes)
-    with pytest.raises(DataError, match=r"2 of 100 rows lack a text or label \(1 may\)"):
+    assert any(note.startswith("2 of 100 rows were left out, first train row 4: no text") for note in prepared.notes)
+    with pytest.raises(DataError, match=r"2 of 100 rows lack a text or label \(1 may"):
         prepare_data(data, classification, max_bad_rows=1)
 
 
@@ -206,5 +206,5 @@ def test_many_bad_rows_are_refused(classification: TaskSpec) -> None:
 
 
 def test_a_column_of_lists_is_no_text(causal: TaskSpec) -> None:
-    with pytest.raises(DataError, match="the text is a list"):
+    with pytest.raises(DataError, match="train row 1: a list where text should be"):
         prepare_data({"text": [["a", "b"]] * 10}, causal)

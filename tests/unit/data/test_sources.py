@@ -5,7 +5,7 @@ from pathlib import Path
 import datasets
 import pytest
 
-from autopeft.data.sources import read_source
+from autopeft.data.sources import Reading, read_source, read_tables
 from autopeft.errors import DataError
 
 CONTENT = {
@@ -113,6 +113,60 @@ def test_hub_failures_are_one_line_with_a_hint(monkeypatch: pytest.MonkeyPatch, 
     assert says in caught.value.message
     assert "\n" not in caught.value.message
     assert caught.value.hint
+
+
+def test_without_a_hub_there_is_one_error_at_once(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from huggingface_hub import constants
+
+    from autopeft.data import hub
+
+    monkeypatch.setattr(hub, "_reachable", lambda _: False)
+    for place in (constants, datasets.config):
+        monkeypatch.setattr(place, "HF_HUB_OFFLINE", False)
+    with pytest.raises(DataError, match="cannot be had from the hub"):
+        read_source("nobody/no-such-data")
+    assert capfd.readouterr() == ("", "")
+    assert not constants.HF_HUB_OFFLINE
+    assert not datasets.config.HF_HUB_OFFLINE
+
+
+def test_splits_may_have_any_name_that_the_user_says() -> None:
+    table = datasets.Dataset.from_dict({"text": ["a"]})
+    source = datasets.DatasetDict({"sft": table, "heldout_x": table})
+    found = read_tables(source, Reading(splits={"train": "sft", "test": "heldout_x"}))
+    assert list(found) == ["train", "test"]
+    with pytest.raises(DataError, match="no split 'none'; there are sft, heldout_x"):
+        read_tables(source, Reading(splits={"train": "none"}))
+
+
+def test_files_may_have_any_name_that_the_user_says(tmp_path: Path) -> None:
+    for name in ("one.csv", "two.csv"):
+        (tmp_path / name).write_text(f"text\n{name}\n")
+    found = read_tables(tmp_path, Reading(splits={"train": "one", "test": "two.csv"}))
+    assert {split: table.data["text"][:] for split, table in found.items()} == {
+        "train": ["one.csv"],
+        "test": ["two.csv"],
+    }
+    with pytest.raises(DataError, match="no data file three"):
+        read_tables(tmp_path, Reading(splits={"train": "three"}))
+
+
+@pytest.mark.parametrize(
+    "name", ["TRAIN.csv", "train_data.csv", "my-train.csv", "train-00000-of-00001.csv", "reviews.train.csv"]
+)
+def test_splits_are_found_in_names_as_people_write_them(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("text\na\n")
+    (tmp_path / "reviews_dev.csv").write_text("text\nb\n")
+    assert set(read_source(tmp_path)) == {"train", "validation"}
+
+
+def test_a_frame_with_twice_the_same_column_is_refused() -> None:
+    import pandas
+
+    with pytest.raises(DataError, match="'text' twice"):
+        read_source(pandas.DataFrame([["a", "b"]], columns=["text", "text"]))
 
 
 def test_a_hub_id_may_name_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:

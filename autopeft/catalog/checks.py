@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from autopeft.catalog.method_schema import MethodSchema
 from autopeft.catalog.model_schema import ArchitectureSchema, ModelsSchema
 from autopeft.catalog.problems import Problem
+from autopeft.catalog.rule_checks import check_rule, placed
+from autopeft.catalog.rule_conflicts import conflicts
 from autopeft.catalog.rule_schema import RuleSchema, RulesSchema
 from autopeft.catalog.source_file import FieldPath, SourceFile
 from autopeft.catalog.task_schema import TaskSchema
-from autopeft.domain.expression import parse_expression
-from autopeft.errors import CatalogError
 
 Named = tuple[str, SourceFile, FieldPath]
-
-FAMILIES = frozenset({"additive", "selective", "reparametrization", "hybrid", "control"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +40,11 @@ class CatalogFiles:
 def check_references(files: CatalogFiles) -> list[Problem]:
     """Everything that one file says about another and that does not hold."""
     return [
-        *_twice("method name", (named for entry in files.methods for named in _names(*entry))),
-        *_twice("task name", (named for entry in files.tasks for named in _names(*entry))),
-        *_twice("model_type", _model_types(files)),
-        *_twice("model", ((name, file, ("models", at)) for file, entry in files.models for name, at in entry.names())),
-        *_twice("rule", ((rule.id, file, ("rules", index, "id")) for file, index, rule in _rules(files))),
+        *twice("method name", (named for entry in files.methods for named in _names(*entry))),
+        *twice("task name", (named for entry in files.tasks for named in _names(*entry))),
+        *twice("model_type", _model_types(files)),
+        *twice("model", ((name, file, ("models", at)) for file, entry in files.models for name, at in entry.names())),
+        *twice("rule", ((rule.id, file, ("rules", index, "id")) for file, index, rule in _rules(files))),
         *_unknown_tasks(files),
         *_unserved_roles(files),
         *_broken_rules(files),
@@ -71,7 +69,8 @@ def _names(file: SourceFile, entry: MethodSchema | TaskSchema) -> Iterable[Named
         yield alias, file, ("aliases", index)
 
 
-def _twice(kind: str, named: Iterable[Named]) -> Iterable[Problem]:
+def twice(kind: str, named: Iterable[Named]) -> Iterable[Problem]:
+    """A problem for each name that another file has already; `kind` says of what."""
     seen: dict[str, SourceFile] = {}
     for name, file, path in named:
         if name in seen:
@@ -104,20 +103,8 @@ def _meant_for(method: MethodSchema, architecture: ArchitectureSchema) -> bool:
     return all(getattr(architecture, fact) for fact in method.requires)
 
 
-def _broken_rules(files: CatalogFiles) -> Iterable[Problem]:
-    known = files.names["methods"] | FAMILIES | {"*"}
-    for file, index, rule in _rules(files):
-        yield from _condition(file, index, rule)
-        for number, effect in enumerate(rule.effects):
-            for position, name in enumerate(effect.methods):
-                if name not in known:
-                    path = ("rules", index, "effects", number, "methods", position)
-                    yield file.problem(path, f"there is no method or family {name!r}")
-
-
-def _condition(file: SourceFile, index: int, rule: RuleSchema) -> Iterable[Problem]:
-    try:
-        parse_expression(rule.when)
-    except CatalogError as error:
-        what = f"{error.message} ({error.hint})" if error.hint else error.message
-        yield file.problem(("rules", index, "when"), what)
+def _broken_rules(files: CatalogFiles) -> list[Problem]:
+    methods = [method.to_domain() for _, method in files.methods]
+    rules = [placed(file, index, rule) for file, index, rule in _rules(files)]
+    problems = [problem for rule in rules for problem in check_rule(rule, methods, files.names)]
+    return problems + conflicts(rules, methods)

@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from autopeft.catalog.checks import CatalogFiles, check_references
+from autopeft.catalog.checks import CatalogFiles, check_references, twice
 from autopeft.catalog.contents import Catalog
 from autopeft.catalog.evidence_schema import EvidenceSchema
 from autopeft.catalog.hardware_schema import HardwareSchema
 from autopeft.catalog.locate import search_spaces_root
 from autopeft.catalog.method_schema import MethodSchema
 from autopeft.catalog.model_schema import ArchitectureSchema, ModelsSchema
+from autopeft.catalog.own_folder import misplaced, require_folder
 from autopeft.catalog.problems import BrokenFileError, Problem, raise_problems
 from autopeft.catalog.rule_schema import RulesSchema
 from autopeft.catalog.schema import Strict, problems_of
@@ -25,21 +26,28 @@ Schema = TypeVar("Schema", bound=Strict)
 Value = TypeVar("Value")
 
 
-def load_catalog(root: Path | None = None) -> Catalog:
+def load_catalog(root: Path | None = None, *, beside: str | Path | None = None) -> Catalog:
     """The catalogue under `root`, read once per process.
 
     Args:
         root: the folder `search_spaces`; by default the one that belongs to the package.
+        beside: a user's own folder of the same layout. It adds to the other one and replaces nothing in it; it is
+            read anew each time, since its owner may be writing it.
 
     Raises:
         CatalogError: at least one file is broken; one line for each fault in each file.
     """
-    return _load((search_spaces_root() if root is None else root).resolve())
+    shipped = (search_spaces_root() if root is None else root).resolve()
+    return _load(shipped) if beside is None else _read((shipped, require_folder(Path(beside).expanduser())))
 
 
 @cache
 def _load(root: Path) -> Catalog:
-    reader = _FolderReader(root)
+    return _read((root,))
+
+
+def _read(roots: tuple[Path, ...]) -> Catalog:
+    reader = _FolderReader(roots)
     methods = reader.read("methods", MethodSchema)
     tasks = reader.read("tasks", TaskSchema)
     architectures = reader.read("architectures", ArchitectureSchema)
@@ -49,6 +57,10 @@ def _load(root: Path) -> Catalog:
     gpus = reader.read("gpus", HardwareSchema)
     files = CatalogFiles(methods, tasks, architectures, model_files, rule_files, reader.names)
     problems = reader.problems + check_references(files)
+    for kind, described in (("architecture", architectures), ("evidence", evidence), ("device", gpus)):
+        problems += twice(kind, ((entry.id, file, ("id",)) for file, entry in described))
+    for own in roots[1:]:
+        problems += misplaced(own, frozenset(reader.names))
     for entries in (methods, tasks, architectures, evidence, gpus):
         problems += [_misnamed(file) for file, entry in entries if entry.id != Path(file.shown).stem]
     raise_problems(problems)
@@ -85,33 +97,36 @@ def _by_id(entries: Any) -> Mapping[str, Any]:
     return MappingProxyType({entry.id: entry for entry in entries})
 
 
+def _shown(path: Path, root: Path) -> str:
+    return f"{root.name}/{path.relative_to(root).as_posix()}"
+
+
 class _FolderReader:
     """Reads the folders of the catalogue and gathers what is wrong with their files."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, roots: tuple[Path, ...]) -> None:
+        self._roots = roots
         self.names: dict[str, frozenset[str]] = {}
         self.problems: list[Problem] = []
 
     def read(self, folder: str, schema: type[Schema]) -> list[tuple[SourceFile, Schema]]:
         """Every YAML file of a folder that could be read, by name; the others leave a problem behind."""
         found = []
-        self.names[folder] = frozenset(path.stem for path in (self._root / folder).glob("*.yaml"))
-        for path in sorted((self._root / folder).glob("*.yml")):
-            self.problems.append(Problem(self._shown(path), 1, "", "the file's name must end in .yaml"))
-        for path in sorted((self._root / folder).glob("*.yaml")):
-            file = self._source(path)
-            entry = self._validated(file, schema) if file else None
-            if file and entry:
-                found.append((file, entry))
+        self.names[folder] = frozenset(path.stem for root in self._roots for path in (root / folder).glob("*.yaml"))
+        for root in self._roots:
+            for path in sorted((root / folder).glob("*.yml")):
+                shown = _shown(path, root)
+                self.problems.append(Problem(shown, 1, "", "the file's name must end in .yaml"))
+            for path in sorted((root / folder).glob("*.yaml")):
+                file = self._source(path, root)
+                entry = self._validated(file, schema) if file else None
+                if file and entry:
+                    found.append((file, entry))
         return found
 
-    def _shown(self, path: Path) -> str:
-        return f"{self._root.name}/{path.relative_to(self._root).as_posix()}"
-
-    def _source(self, path: Path) -> SourceFile | None:
+    def _source(self, path: Path, root: Path) -> SourceFile | None:
         try:
-            return read_source_file(path, self._shown(path))
+            return read_source_file(path, _shown(path, root))
         except BrokenFileError as error:
             self.problems.append(error.problem)
             return None

@@ -1,13 +1,13 @@
 """The form of `search_spaces/methods/<id>.yaml`."""
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from autopeft.catalog.schema import SourceSchema, Strict, sources_of
-from autopeft.catalog.vocabulary import BUILDERS, REQUIREMENTS, ROLES, TRAINING_KNOBS
+from autopeft.catalog.vocabulary import BUILDERS, REFUSED_FIELDS, REQUIREMENTS, ROLES, TRAINING_KNOBS, UPDATE_RULES
 from autopeft.domain.knobs import Knob, Value
-from autopeft.domain.methods import Capability, MethodSpec
+from autopeft.domain.methods import Capability, MethodSpec, UpdateRule
 from autopeft.domain.models import Kind
 
 Number = int | float
@@ -94,8 +94,9 @@ class MethodSchema(Strict):
     why: str = ""
     aliases: list[str] = Field(default_factory=list)
     builder: str
+    update: UpdateRule = "adamw"
     targets: dict[str, list[str]] = Field(default_factory=dict)
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: dict[str, Value | list[Value]] = Field(default_factory=dict)
     knobs: dict[str, KnobSchema]
     capabilities: dict[str, CapabilitySchema] = Field(default_factory=dict)
     tasks: list[str] = Field(default_factory=list)
@@ -149,6 +150,23 @@ class MethodSchema(Strict):
         return self
 
     @model_validator(mode="after")
+    def _nothing_reaches_for_code_or_files(self) -> Self:
+        fields = {knob.argument for knob in self.knobs.values()} | self.settings.keys() | self.targets.keys()
+        if refused := sorted(REFUSED_FIELDS & fields):
+            raise ValueError(f"a method must not set {refused[0]}")
+        return self
+
+    @model_validator(mode="after")
+    def _the_update_rule_has_what_it_needs(self) -> Self:
+        builder, wanted = UPDATE_RULES.get(self.update, (self.builder, frozenset()))
+        if self.builder != builder:
+            raise ValueError(f"the update {self.update} goes with the builder {builder}")
+        given = self.knobs.keys() & TRAINING_KNOBS - {"learning_rate", "weight_decay"}
+        if given != wanted:
+            raise ValueError(f"the update {self.update} takes the knobs {', '.join(sorted(wanted)) or 'of any method'}")
+        return self
+
+    @model_validator(mode="after")
     def _what_is_left_out_says_why(self) -> Self:
         if self.default == bool(self.why):
             raise ValueError("`why` says why a method is used only when it is named, and goes with `default: false`")
@@ -172,4 +190,5 @@ class MethodSchema(Strict):
             architectures=tuple(self.architectures),
             requires=tuple(self.requires),
             by_name_only=self.why,
+            update=self.update,
         )

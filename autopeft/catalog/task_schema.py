@@ -5,9 +5,9 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from autopeft.catalog.schema import SourceSchema, Strict, sources_of
-from autopeft.catalog.vocabulary import PEFT_TASK_TYPES
+from autopeft.domain.metrics import METRICS
 from autopeft.domain.models import Kind
-from autopeft.domain.tasks import HeadKind, TaskSpec
+from autopeft.domain.tasks import HEADS, PLACEHOLDER, CellKind, HeadKind, Objective, TaskSpec
 
 
 class TaskSchema(Strict):
@@ -16,29 +16,46 @@ class TaskSchema(Strict):
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: str = Field(min_length=1)
     aliases: list[str] = Field(default_factory=list)
+    objective: Objective
     head: HeadKind
-    peft_task_type: str
+    heads: dict[Kind, HeadKind] = Field(default_factory=dict)
     metric: str = Field(min_length=1)
-    maximize: bool
+    templates: list[str] = Field(default_factory=list)
+    answer_words: dict[str, str] = Field(default_factory=dict)
     columns: dict[str, list[str]] = Field(min_length=1)
     optional_columns: list[str] = Field(default_factory=list)
+    kinds: dict[str, CellKind] = Field(default_factory=dict)
+    forms: list[list[str]] = Field(default_factory=list)
     architectures: list[Kind] = Field(min_length=1)
     default_batch_size: int = Field(gt=0)
     default_max_length: int = Field(gt=0)
     sources: list[SourceSchema] = Field(min_length=1)
 
-    @field_validator("peft_task_type")
+    @model_validator(mode="after")
+    def _metric_fits(self) -> Self:
+        spec = METRICS.get(self.metric)
+        if spec is None:
+            raise ValueError(f"{self.metric!r} is no metric; known are {', '.join(METRICS)}")
+        if self.objective not in spec.objectives:
+            raise ValueError(f"{self.metric} says nothing about {self.objective}")
+        return self
+
+    @field_validator("templates")
     @classmethod
-    def _peft_knows_it(cls, name: str) -> str:
-        if name not in PEFT_TASK_TYPES:
-            raise ValueError(f"{name!r} is no peft task type; known are {', '.join(sorted(PEFT_TASK_TYPES))}")
-        return name
+    def _templates_are_plain(cls, templates: list[str]) -> list[str]:
+        for template in templates:
+            if "{" in PLACEHOLDER.sub("", template):
+                raise ValueError(f"{template!r} has a brace that stands around no role")
+        return templates
 
     @model_validator(mode="after")
     def _columns_are_consistent(self) -> Self:
         unknown = sorted(set(self.optional_columns) - set(self.columns))
         if unknown:
             raise ValueError(f"the optional column {unknown[0]!r} is not in columns")
+        unknown = sorted({*self.kinds, *(role for form in self.forms for role in form)} - set(self.columns))
+        if unknown:
+            raise ValueError(f"the role {unknown[0]!r} of kinds or forms is not in columns")
         names = [name for candidates in self.columns.values() for name in candidates]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -50,14 +67,20 @@ class TaskSchema(Strict):
         return TaskSpec(
             id=self.id,
             title=self.title,
+            objective=self.objective,
             head=self.head,
-            peft_task_type=self.peft_task_type,
+            peft_task_type=HEADS[self.head].peft_task_type,
             metric=self.metric,
-            maximize=self.maximize,
+            maximize=METRICS[self.metric].maximize,
             columns={role: tuple(candidates) for role, candidates in self.columns.items()},
             optional_columns=tuple(self.optional_columns),
             architectures=tuple(self.architectures),
             default_batch_size=self.default_batch_size,
             default_max_length=self.default_max_length,
             sources=sources_of(self.sources),
+            kinds=self.kinds,
+            forms=tuple(tuple(form) for form in self.forms),
+            heads={str(kind): head for kind, head in self.heads.items()},
+            templates=tuple(self.templates),
+            answer_words=self.answer_words,
         )

@@ -20,6 +20,14 @@ OWN_TUNERS = frozenset(path.parent.name.upper() for path in _TUNERS.glob("*/conf
 OWN_BUILDERS = OWN_TUNERS | {"FULL", "HEAD"}
 BUILDERS = PEFT_BUILDERS | OWN_BUILDERS
 
+# Fields of a peft configuration that a method must not set: autopeft decides them, or they name code, files or a hub
+# repository (`AutoPeftModel` imports what `auto_mapping` names, `megatron_core` is imported, the paths are opened).
+REFUSED_FIELDS = frozenset({
+    "auto_mapping", "base_model_name_or_path", "cache_file", "covariance_file", "inference_mode", "megatron_config",
+    "megatron_core", "modules_to_save", "peft_type", "peft_version", "prompt_tuning_init_state_dict_path", "revision",
+    "task_type", "tokenizer_kwargs", "tokenizer_name_or_path",
+})  # fmt: skip
+
 # What a module does in a transformer block; an architecture names its modules for each.
 ROLES = (
     "query",
@@ -43,7 +51,15 @@ ROLES = (
 )
 
 # Knobs that configure training and no field of a peft configuration.
-TRAINING_KNOBS = frozenset({"learning_rate", "weight_decay"})
+TRAINING_KNOBS = frozenset(
+    {"learning_rate", "weight_decay", "rate_ratio", "projection_rank", "projection_interval", "projection_scale"}
+)
+# What an update rule asks of a method: its builder, and the training knobs that the rule reads.
+UPDATE_RULES: dict[str, tuple[str, frozenset[str]]] = {
+    "lora-plus": ("LORA", frozenset({"rate_ratio"})),
+    "lora-fa": ("LORA", frozenset()),
+    "galore": ("FULL", frozenset({"projection_rank", "projection_interval", "projection_scale"})),
+}
 
 # Facts about an architecture that a method may require.
 REQUIREMENTS = frozenset({"has_biases", "has_linear_layers"})

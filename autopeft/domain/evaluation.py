@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,14 +13,19 @@ class Evaluation:
     Attributes:
         row_losses: the summed loss over the row's targets.
         row_weights: how many targets the row has (1 for a classification, else its tokens).
-        predictions: the predicted label; empty for language models.
-        labels: the true label; empty for language models.
+        predictions: the predicted answers, such as classes, numbers, lists of tags or texts; empty where none were
+            asked for, as of language models.
+        labels: the true answers.
+        row_bytes: bytes of text behind the row's targets; empty where nobody counted them.
+        answer_scores: one score a row, more being better, where answers were scored.
     """
 
     row_losses: tuple[float, ...]
     row_weights: tuple[float, ...]
-    predictions: tuple[int, ...] = ()
-    labels: tuple[int, ...] = ()
+    predictions: tuple[Any, ...] = ()
+    labels: tuple[Any, ...] = ()
+    row_bytes: tuple[float, ...] = ()
+    answer_scores: tuple[float, ...] = ()
 
     @property
     def loss(self) -> float:
@@ -28,8 +34,10 @@ class Evaluation:
 
     @property
     def row_scores(self) -> tuple[float, ...]:
-        """One score a row, more being better: 1 or 0 for a classification, else minus its share of the loss."""
-        if self.labels:
+        """One score a row, more being better: its answer's; 1 or 0 for a class; else minus its share of the loss."""
+        if self.answer_scores:
+            return self.answer_scores
+        if self.labels and isinstance(self.labels[0], int):
             pairs = zip(self.predictions, self.labels, strict=True)
             return tuple(float(prediction == label) for prediction, label in pairs)
         scale = len(self.row_weights) / max(1.0, math.fsum(self.row_weights))

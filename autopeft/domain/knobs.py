@@ -8,6 +8,8 @@ from autopeft.errors import UsageError
 
 Value = bool | int | float | str
 Hyperparameters = Mapping[str, Value]
+# Training settings that leave memory as it is.
+RATES = frozenset({"learning_rate", "weight_decay", "rate_ratio"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,8 @@ class MemoryEstimate:
         seconds_per_step: of one optimizer step with all its micro-batches; None where no hardware is named.
         assumptions: what was assumed, one sentence each.
         phase_peak_bytes: the highest point within load, forward, backward and optimizer, within evaluation and
-            generation where the shape asks for them, and within initialisation where starting values are worked out; the greatest is `peak_bytes`.
+            generation where the shape asks for them, and within initialisation where starting values are worked out;
+            the greatest is `peak_bytes`.
         tokens_per_second: of the model's input, padding included; None where no hardware is named.
         training_hours: for the stated training set; None where hardware or training set is unknown.
         training_cost: of these hours, in the currency of the price; None where one of them is unknown.

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from autopeft.domain.knobs import Hyperparameters, Knob, Value
 from autopeft.errors import UsageError
 
+UpdateRule = Literal["adamw", "lora-plus", "lora-fa", "galore"]
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -56,6 +57,7 @@ class MethodSpec:
         as_recorded: file of a recorded peft configuration, whose fields are then `settings`, taken as they are;
             empty for a method of the catalogue.
         by_name_only: why the method is used only when it is named (slow, fragile); empty: it is used by default.
+        update: how its parameters are updated, where that is part of the method.
     """
 
     id: str
@@ -74,6 +76,7 @@ class MethodSpec:
     requires: tuple[str, ...] = ()
     by_name_only: str = ""
     as_recorded: str = ""
+    update: UpdateRule = "adamw"
 
     def start(self, base_parameters: int) -> dict[str, Value]:
         """The starting hyperparameters for a base model of `base_parameters` parameters."""

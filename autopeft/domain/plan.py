@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields
 from hashlib import sha256
 from typing import Any
 
+SECONDS_PER_HOUR = 3600.0
+
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
@@ -29,6 +31,27 @@ class SearchRequest:
         top: how many candidates the confirm stage trains to full length.
         confirm_seeds: on how many seeds.
         threads: CPU threads, or None for torch's choice.
+        splits: split -> the name that the source has for it, where the user named it.
+        documents: what a row of plain text is: `line`, `file` or `auto`.
+        group_column: rows with the same value stay in one split, or None.
+        max_bad_rows: rows that may be left out, or None for the default.
+        allow_overlap: whether rows that two splits share stay where they are.
+        class_weights: `balanced` weighs rows in training by how rare their class is, or None.
+        metric: that the winner is chosen by, or None for the task's own.
+        catalog: folder of the user's own methods, rules and tasks beside the shipped ones, or None.
+        workers: processes that train, each on a device of its own where there are several; 0 trains in this process.
+        scheduler: what decides how far a trial is trained.
+        sampler: what proposes configurations.
+        objectives: what peers are compared by, at the same rung.
+        device_seconds: budget of the workers' time, summed over them, or None.
+        tokens: budget of training tokens, or None.
+        money: budget at `price_per_hour`, or None.
+        price_per_hour: of one worker's device, or None.
+        disk_bytes: what the run directory may hold, or None.
+        trial_seconds: the most that one trial may train and evaluate on one seed, or None.
+        storage: address of a shared study, without its password, or None.
+        study: name of the study in it.
+        starts: method id -> hyperparameters to begin with, in the place of the recommender's.
     """
 
     model: str
@@ -48,16 +71,60 @@ class SearchRequest:
     top: int = 2
     confirm_seeds: int = 2
     threads: int | None = None
+    splits: Mapping[str, str] = field(default_factory=dict)
+    documents: str = "auto"
+    group_column: str | None = None
+    max_bad_rows: int | None = None
+    allow_overlap: bool = False
+    class_weights: str | None = None
+    metric: str | None = None
+    catalog: str | None = None
+    workers: int = 0
+    scheduler: str = "asha"
+    sampler: str = "tpe"
+    objectives: tuple[str, ...] = ("loss",)
+    device_seconds: float | None = None
+    tokens: int | None = None
+    money: float | None = None
+    price_per_hour: float | None = None
+    disk_bytes: int | None = None
+    trial_seconds: float | None = None
+    storage: str | None = None
+    study: str | None = None
+    starts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def slots(self) -> int:
+        """Slices that run at a time."""
+        return max(1, self.workers)
+
+    @property
+    def paid_device_seconds(self) -> float | None:
+        """The workers' time that device-hours and money allow, whichever is less; None where neither is limited."""
+        limits = [self.device_seconds] if self.device_seconds is not None else []
+        if self.money is not None and self.price_per_hour:
+            limits.append(self.money / self.price_per_hour * SECONDS_PER_HOUR)
+        return min(limits, default=None)
+
+    @property
+    def wall_seconds(self) -> float | None:
+        """The wall clock that all budgets of time together allow; None where none is limited."""
+        paid = self.paid_device_seconds
+        limits = [self.budget_seconds] if self.budget_seconds is not None else []
+        return min([*limits, paid / self.slots] if paid is not None else limits, default=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
-        return plain | {"columns": dict(self.columns), "methods": list(self.methods)}
+        lists = {"methods": list(self.methods), "objectives": list(self.objectives)}
+        starts = {name: dict(values) for name, values in self.starts.items()}
+        return plain | {"columns": dict(self.columns), "splits": dict(self.splits), "starts": starts} | lists
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "SearchRequest":
         """The inverse of `to_dict`."""
-        return cls(**{**plain, "methods": tuple(plain["methods"])})
+        objectives = tuple(plain.get("objectives", ("loss",)))
+        return cls(**{**plain, "methods": tuple(plain["methods"]), "objectives": objectives})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +143,9 @@ class TrainingPlan:
         seeds: of the confirm stage; the first is also the seed of every search trial.
         step_seconds: cost of one plain LoRA step, measured once, or None without a time budget.
         evaluation_row_seconds: cost of one evaluated row, likewise.
+        writing_row_seconds: cost of one answer that the model writes, likewise; at full length and on test only.
+        step_tokens: in an optimizer step, padding left out; the mean over the training rows.
+        class_weights: what a training row of each class counts in the loss, or None where all count alike.
     """
 
     batch_size: int
@@ -89,6 +159,9 @@ class TrainingPlan:
     evaluation_batch_size: int = 32
     step_seconds: float | None = None
     evaluation_row_seconds: float | None = None
+    writing_row_seconds: float | None = None
+    step_tokens: float = 0.0
+    class_weights: tuple[float, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -98,7 +171,9 @@ class TrainingPlan:
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "TrainingPlan":
         """The inverse of `to_dict`."""
-        return cls(**{**plain, "rung_steps": tuple(plain["rung_steps"]), "seeds": tuple(plain["seeds"])})
+        weights = plain.get("class_weights")
+        tuples = {"rung_steps": tuple(plain["rung_steps"]), "seeds": tuple(plain["seeds"])}
+        return cls(**{**plain, **tuples, "class_weights": None if weights is None else tuple(weights)})
 
 
 def derived_seed(*parts: int | str) -> int:

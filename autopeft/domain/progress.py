@@ -1,5 +1,6 @@
 """What a running search tells whoever watches it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,3 +48,28 @@ class Silent:
 
     def note(self, text: str) -> None:
         """Do nothing."""
+
+
+class Calls:
+    """An observer that calls a function with each moment, and keeps commentary to itself.
+
+    Args:
+        function: is given a `Progress`.
+    """
+
+    def __init__(self, function: Callable[[Progress], object]) -> None:
+        self._function = function
+
+    def progress(self, progress: Progress) -> None:
+        """Call the function."""
+        self._function(progress)
+
+    def note(self, text: str) -> None:
+        """Do nothing."""
+
+
+def observer_of(watcher: Observer | Callable[[Progress], object] | None) -> Observer:
+    """The observer that a user gave: one itself, a function that is called with each `Progress`, or nothing."""
+    if watcher is None:
+        return Silent()
+    return Calls(watcher) if callable(watcher) else watcher

@@ -1,12 +1,14 @@
 """What `recommend` answers: ranked candidates, and what was left out and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from autopeft.domain.knobs import Value
 from autopeft.domain.memory import MemoryEstimate, StepShape
 from autopeft.domain.rules import Reason
+
+Basis = Literal["near", "variant", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,12 @@ class Candidate:
         estimate: the predicted cost of a step of that shape.
         reasons: the rules that moved it, each with its source.
         start: starting hyperparameters.
-        shape: of the step that the estimate is of: micro-batch, accumulation and recomputation chosen for the budget.
+        shape: of the step that the estimate is of: micro-batch, accumulation, recomputation and precision of the base,
+            chosen for the budget.
+        basis: what its place rests on: near (published measurements of it near this situation), variant (of a method
+            with the same implementation), or unknown (neither).
+        uncertainty: of the score, in points: one standard deviation of the expected quality.
+        ranges: knob -> least and greatest value worth a trial, where it has a range.
     """
 
     rank: int
@@ -34,9 +41,12 @@ class Candidate:
     reasons: tuple[Reason, ...]
     start: Mapping[str, Value]
     shape: StepShape
+    basis: Basis = "unknown"
+    uncertainty: float = 0.0
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """The estimate's fields with rank, score, fits, batch, reasons and start beside them.
+        """The estimate's fields with rank, score, fits, batch, reasons, start and ranges beside them.
 
         `batch_size` sequences in a forward pass, `accumulation` of those in an optimizer step.
         """
@@ -49,8 +59,13 @@ class Candidate:
             "batch_size": self.shape.batch_size,
             "accumulation": self.shape.accumulation,
             "gradient_checkpointing": self.shape.gradient_checkpointing,
+            "dtype": self.shape.dtype,
+            "quantization": self.shape.quantization,
+            "basis": self.basis,
+            "uncertainty": round(self.uncertainty, 4),
             "reasons": [reason.to_dict() for reason in self.reasons],
             "start": dict(self.start),
+            "ranges": {name: list(bounds) for name, bounds in self.ranges.items()},
         }
 
 
@@ -84,6 +99,8 @@ class Recommendation:
         candidates: ranked, the best first.
         excluded: with reasons.
         facts: the facts that the rules were asked with.
+        advice: what to consider beside the ranking, such as full fine-tuning or another base model.
+        notes: what was read from the data, one sentence each.
     """
 
     model: str
@@ -92,6 +109,8 @@ class Recommendation:
     candidates: tuple[Candidate, ...]
     excluded: tuple[Exclusion, ...]
     facts: Mapping[str, Any]
+    advice: tuple[Reason, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, under the public names of `recommend --format json`."""
@@ -102,4 +121,6 @@ class Recommendation:
             "candidates": [candidate.to_dict() for candidate in self.candidates],
             "excluded": [exclusion.to_dict() for exclusion in self.excluded],
             "facts": dict(self.facts),
+            "advice": [reason.to_dict() for reason in self.advice],
+            "notes": list(self.notes),
         }

@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from autopeft.domain.knobs import Value
 from autopeft.domain.methods import Source
+
+EffectKind = Literal["exclude", "require", "prefer", "penalise", "set", "widen", "narrow", "note"]
+# Only what cannot work may be left out; what is merely worse is penalised.
+Ground = Literal["infeasible", "incompatible"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,14 +17,28 @@ class Effect:
     """What a rule does to the methods it names.
 
     Attributes:
-        kind: exclude (infeasible or incompatible only), prefer, penalise, or note.
-        methods: ids, or family names, or `*`.
+        kind: exclude or require (on a `ground` only), prefer or penalise (by `weight`), set, widen or narrow (a
+            `knob`), or note.
+        methods: selectors, see `autopeft.domain.selectors`; a method that one of them fits is meant. `require` leaves
+            out every method that it does not mean.
         weight: score points, above 0, of prefer and penalise; 1 is about one step in the ranking.
+        but: selectors of methods that are not meant after all.
+        ground: of exclude and require: infeasible (cannot be run) or incompatible (cannot work together).
+        knob: of set, widen and narrow; a method without it is not touched.
+        value: the start that `set` gives.
+        low: the new least value, of widen and narrow; None leaves it.
+        high: the new greatest value.
     """
 
-    kind: Literal["exclude", "prefer", "penalise", "note"]
+    kind: EffectKind
     methods: tuple[str, ...]
     weight: float = 1.0
+    but: tuple[str, ...] = ()
+    ground: Ground | None = None
+    knob: str = ""
+    value: Value | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +63,10 @@ class Rule:
         status: verified (seen in the source) or prior (recalled; shown as such).
         cases: at least two, one of which fires.
         version: raised when the meaning changes.
+        confidence: above 0, at most 1: its points count by that much. A verified rule has 1 unless it says otherwise,
+            a prior a half.
+        findings: the findings of the survey's table that it carries out.
+        drawn_from: ids of evidence tables whose rows it sums up; without such a table it is no independent word.
     """
 
     id: str
@@ -55,6 +78,9 @@ class Rule:
     status: Literal["verified", "prior"]
     cases: tuple[RuleCase, ...]
     version: int = 1
+    confidence: float = 1.0
+    findings: tuple[str, ...] = ()
+    drawn_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

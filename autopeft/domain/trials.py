@@ -1,6 +1,6 @@
 """A trial of a search: what is to be trained, and what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -61,12 +61,14 @@ class TrialSpec:
             "seed": self.seed,
             "accumulation": self.split.accumulation,
             "gradient_checkpointing": self.split.gradient_checkpointing,
+            "lowered": self.split.lowered,
         }
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "TrialSpec":
         """The inverse of `to_dict`."""
-        split = Split(plain.get("accumulation", 1), plain.get("gradient_checkpointing", False))
+        splits = plain.get("accumulation", 1), plain.get("gradient_checkpointing", False), plain.get("lowered", False)
+        split = Split(*splits)
         return cls(plain["number"], plain["method"], dict(plain["hyperparameters"]), plain["seed"], split)
 
 
@@ -118,6 +120,13 @@ class SliceResult:
         }
 
     @classmethod
+    def failed(
+        cls, from_step: int, error: str, *, wall_seconds: float, failure: Literal["failed", "oom"] = "failed"
+    ) -> "SliceResult":
+        """The result of a slice that went wrong before it was evaluated."""
+        return cls(from_step, None, None, None, None, (), 0.0, 0.0, wall_seconds, error=error, failure=failure)
+
+    @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "SliceResult":
         """The inverse of `to_dict`."""
         points = tuple((int(step), float(loss)) for step, loss in plain["train_losses"])
@@ -149,3 +158,8 @@ class TrialRecord:
         """Validation loss at the last finished rung; infinite when there is none."""
         last = self.slices[-1].validation_loss if self.slices else None
         return float("inf") if last is None else last
+
+
+def by_number(records: Iterable[TrialRecord], number: int) -> TrialRecord:
+    """The trial of that number."""
+    return next(record for record in records if record.spec.number == number)

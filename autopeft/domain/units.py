@@ -17,6 +17,8 @@ _BINARY = {
     "gib": 2**30,
     "tib": 2**40,
 }
+# An exabyte; sums of such sizes still count exactly.
+_GREATEST_BYTES = 1e18
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 _SECONDS = (86_400, 3_600, 60, 1)
 
@@ -31,7 +33,10 @@ def parse_size_bytes(text: str) -> int:
     scale = (_DECIMAL | _BINARY).get(match.group(2).lower()) if match else None
     if match is None or scale is None:
         raise UsageError(f"{text!r} is not a size", hint="write it like 24GB (10^9 bytes), 24GiB or 24g (2^30)")
-    size_bytes = round(float(match.group(1)) * scale)
+    size = float(match.group(1)) * scale
+    if size > _GREATEST_BYTES:
+        raise UsageError("a size is larger than any memory", hint="name the memory that training may use, like 24GB")
+    size_bytes = round(size)
     if size_bytes <= 0:
         raise UsageError(
             f"the size {text!r} is not above zero", hint="name the memory that training may use, like 24GB"

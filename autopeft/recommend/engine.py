@@ -8,8 +8,10 @@ from autopeft.domain.expression import Expression, parse_expression
 from autopeft.domain.facts import Facts
 from autopeft.domain.methods import MethodSpec, Source
 from autopeft.domain.rules import Effect, Reason, Rule
+from autopeft.domain.selectors import means
+from autopeft.recommend.advice import changes
 
-_SIGN = {"prefer": 1.0, "penalise": -1.0, "note": 0.0, "exclude": 0.0}
+_SIGN = {"prefer": 1.0, "penalise": -1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,7 @@ class Verdict:
     """What the fired rules say about one method.
 
     Attributes:
-        reasons: of prefer, penalise and note, each with its score.
+        reasons: of every effect that leaves it in, each with its score.
         exclusions: why the method cannot be used at all.
     """
 
@@ -35,25 +37,26 @@ def firing_rules(rules: Iterable[Rule], facts: Facts) -> tuple[Rule, ...]:
 
 
 def judge(method: MethodSpec, fired: Iterable[Rule]) -> Verdict:
-    """What the rules in `fired` say about `method`."""
-    found = [
-        (effect.kind, reason_of(rule, effect)) for rule in fired for effect in rule.effects if names(effect, method)
-    ]
-    return Verdict(
-        tuple(reason for kind, reason in found if kind != "exclude"),
-        tuple(reason for kind, reason in found if kind == "exclude"),
-    )
+    """What the rules in `fired` say about `method`, as the catalogue describes it.
 
-
-def names(effect: Effect, method: MethodSpec) -> bool:
-    """Whether `effect` speaks of `method`: by id, by family, or of all."""
-    return any(name in ("*", method.id, method.family) for name in effect.methods)
+    A rule about a knob is told only where it changes the start or the range.
+    """
+    reasons: list[Reason] = []
+    exclusions: list[Reason] = []
+    for rule in fired:
+        for effect in rule.effects:
+            if effect.kind == "require":
+                exclusions += [] if means(effect, method) else [reason_of(rule, effect)]
+            elif means(effect, method) and (not effect.knob or changes(effect, method)):
+                (exclusions if effect.kind == "exclude" else reasons).append(reason_of(rule, effect))
+    return Verdict(tuple(reasons), tuple(exclusions))
 
 
 def reason_of(rule: Rule, effect: Effect) -> Reason:
-    """The reason that a fired rule gives, with its signed score."""
+    """The reason that a fired rule gives, with its signed score; a prior's points count by its confidence."""
     recalled = "" if rule.status == "verified" else "prior, not checked against the source: "
-    return Reason(rule.id, rule.because, recalled + source_text(rule.source), _SIGN[effect.kind] * effect.weight)
+    points = _SIGN.get(effect.kind, 0.0) * effect.weight * rule.confidence
+    return Reason(rule.id, rule.because, recalled + source_text(rule.source), points)
 
 
 def source_text(source: Source) -> str:

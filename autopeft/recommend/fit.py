@@ -18,7 +18,7 @@ from autopeft.recommend.ranking import TRACED
 def catalog_objections(method: MethodSpec, task: TaskSpec, architecture: ArchitectureSpec) -> tuple[Reason, ...]:
     """Why the method's own entry in the catalogue rules it out here; empty if it does not."""
     texts = []
-    if method.tasks and task.id not in method.tasks:
+    if method.tasks and not {task.id, task.known_as} & set(method.tasks):
         texts.append(f"does not support {task.id}; it supports {', '.join(method.tasks)}")
     if method.architectures and architecture.kind not in method.architectures:
         texts.append(f"does not apply to an {architecture.kind}; it applies to {', '.join(method.architectures)}")
@@ -35,6 +35,12 @@ def step_objections(method: MethodSpec, shape: StepShape) -> tuple[Reason, ...]:
     """Why the method cannot run such a step at all; empty if it can."""
     refusal = refused_method(method, shape)
     return (Reason("catalog", refusal.message, f"methods/{method.id}.yaml"),) if refusal else ()
+
+
+def weights_fit(base_parameters: int, options: Options) -> bool:
+    """Whether it is worth a trace: the base's weights alone are within the budget."""
+    weight_bytes = base_parameters * options.shape.least_bytes_per_parameter
+    return options.budget_bytes is None or weight_bytes + options.context_bytes <= options.budget_bytes
 
 
 def needed_bytes(estimate: MemoryEstimate, options: Options) -> int:
@@ -90,6 +96,8 @@ def require_candidates(answer: Recommendation) -> None:
 
 
 def _less_memory(answer: Recommendation) -> str:
+    if answer.advice:
+        return answer.advice[-1].text
     context_bytes = int(answer.facts["context_bytes"])
     if answer.budget_bytes is not None and answer.budget_bytes <= context_bytes:
         return f"the device's own context takes {format_bytes(context_bytes)} of it: name more"

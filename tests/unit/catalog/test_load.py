@@ -70,7 +70,7 @@ def test_an_unknown_field_is_refused_with_its_line(root: Path, edit: Edit) -> No
 def test_all_faults_of_all_files_are_shown_together(root: Path, edit: Edit) -> None:
     edit("methods/dora.yaml", "family: reparametrization", "family: magic")
     edit("methods/lora.yaml", "builder: LORA", "builder: os.system")
-    edit("tasks/causal-lm.yaml", "maximize: false", "maximize: sometimes")
+    edit("tasks/causal-lm.yaml", "metric: loss", "metric: luck")
     (root / "rules" / "broken.yaml").write_text("rules: [")
     found = faults(root)
     assert {fault.split(":")[0].removeprefix("search_spaces/") for fault in found} == {
@@ -111,7 +111,11 @@ def test_all_faults_of_all_files_are_shown_together(root: Path, edit: Edit) -> N
         ("methods/bitfit.yaml", "has_biases", "has_bias", "'has_bias' is no requirement"),
         ("methods/p-tuning.yaml", "causal-lm", "causal-ml", "there is no task 'causal-ml'"),
         ("methods/rslora.yaml", "sources:", "sources: []\nlater:", "sources: "),
-        ("tasks/text-to-text.yaml", "SEQ_2_SEQ_LM", "SEQ2SEQ", "'SEQ2SEQ' is no peft task type"),
+        ("tasks/text-to-text.yaml", "metric: loss", "metric: luck", "'luck' is no metric"),
+        ("tasks/text-to-text.yaml", "metric: loss", "metric: pearson", "pearson says nothing about generation"),
+        ("tasks/summarization.yaml", "{source}", "{source.__class__}", "has a brace that stands around no role"),
+        ("tasks/regression.yaml", "label: number", "label: digit", "kinds.label"),
+        ("tasks/multiple-choice.yaml", "objective: choice", "objective: luck", "objective"),
         ("tasks/causal-lm.yaml", "text: [text", "text: [text, text", "stands for two roles"),
         ("architectures/bert.yaml", '["*.output.dense"]', '[".*output"]', "is no dotted name"),
         ("architectures/bert.yaml", "[bert,", "[bert, llama,", "model_type 'llama' is described in"),

@@ -13,7 +13,9 @@ from autopeft.errors import ModelError
 SOURCE = Source("arXiv:0000.00000", "section 1")
 MODEL = ModelSpec("tiny", {"model_type": "llama"})
 ARCHITECTURE = ArchitectureSpec("llama", ("llama",), "decoder", {}, has_biases=False)
-TASK = TaskSpec("causal-lm", "LM", "causal-lm", "CAUSAL_LM", "loss", False, {}, (), ("decoder",), 4, 512)
+TASK = TaskSpec(
+    "causal-lm", "LM", "language-model", "causal-lm", "CAUSAL_LM", "loss", False, {}, (), ("decoder",), 4, 512
+)
 GIB = 2**30
 
 

@@ -120,33 +120,19 @@ def test_the_catalogue_rules_out_tasks_and_architectures() -> None:
     assert [one.reasons[0].rule for one in answer.excluded] == ["catalog"] * 3
 
 
-def test_a_control_stands_behind_a_candidate_unless_a_rule_lifts_it() -> None:
-    def ranked(weight: float) -> list[str]:
+def test_a_control_stands_behind_a_candidate_until_an_objective_is_named() -> None:
+    def ranked(**options: object) -> list[str]:
         methods = [method("full", role="control"), method("lora")]
-        rules = [
-            rule("E02", "training_rows >= 10000", "prefer", ("full",), weight),
-            rule("K1", "training_rows == 1", "note", ("lora",)),
-        ]
+        rules = [rule("E02", "training_rows >= 10000", "prefer", ("full",), 1)]
         table = {"full": (4 * GIB, 100), "lora": (4 * GIB, 100)}
         answer = recommend_methods(
             MODEL, TASK, ARCHITECTURE, base_parameters=1, methods=methods, rules=rules,
-            estimator=TableEstimator(table), options=Options(training_rows=20_000),
+            estimator=TableEstimator(table), options=Options(training_rows=20_000, **options),  # type: ignore[arg-type]
         )  # fmt: skip
         return ids(answer)
 
-    assert ranked(1) == ["lora", "full"]
-    assert ranked(5) == ["full", "lora"]
-
-
-def test_a_method_that_no_rule_speaks_about_is_not_taken_for_average() -> None:
-    known = rule("P01", "training_rows == 1", "prefer", ("lora",))
-    methods = [method("miss"), method("lora")]
-    answer = recommend_methods(
-        MODEL, TASK, ARCHITECTURE, base_parameters=1, methods=methods, rules=[known],
-        estimator=TableEstimator({"miss": (GIB, 100), "lora": (4 * GIB, 100)}), options=Options(),
-    )  # fmt: skip
-    assert ids(answer) == ["lora", "miss"]
-    assert ["unproven" in {reason.rule for reason in one.reasons} for one in answer.candidates] == [False, True]
+    assert ranked() == ["lora", "full"]
+    assert ranked(priority="quality") == ["full", "lora"]
 
 
 def test_a_prior_is_marked_as_such() -> None:

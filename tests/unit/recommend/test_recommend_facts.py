@@ -1,16 +1,31 @@
 """The facts that the rules are asked with."""
 
+from typing import get_args
+
 from autopeft.domain.facts import FACTS
 from autopeft.domain.memory import StepShape
+from autopeft.domain.models import Kind, ModelSpec
+from autopeft.domain.tasks import Objective
 from autopeft.recommend.facts import gather_facts
-from autopeft.recommend.options import Options
+from autopeft.recommend.objective import Priority
+from autopeft.recommend.options import DataFacts, Options
 from tests.unit.recommend.factories import ARCHITECTURE, MODEL, TASK
 
 
 def test_every_fact_of_the_vocabulary_is_given_and_of_its_kind() -> None:
-    options = Options(budget_bytes=10, training_rows=3, max_steps=4, priority="speed")
-    facts = gather_facts(MODEL, TASK, ARCHITECTURE, 7, options)
-    assert set(facts) == set(FACTS)
+    options = Options(
+        budget_bytes=10,
+        training_rows=3,
+        max_steps=4,
+        priority="speed",
+        max_adapter_bytes=5,
+        max_latency_overhead=0.1,
+        data=DataFacts(0.2, 30, 90, 128, 0.01),
+    )
+    model = ModelSpec("long", {"model_type": "llama", "max_position_embeddings": 2048})
+    facts = gather_facts(model, TASK, ARCHITECTURE, 7, options)
+    assert facts["context_tokens"] == 2048
+    assert list(facts) == list(FACTS)
     kinds = {"number": (int, float), "text": (str,), "flag": (bool,)}
     for name, value in facts.items():
         assert isinstance(value, kinds[FACTS[name].kind]), name
@@ -19,7 +34,9 @@ def test_every_fact_of_the_vocabulary_is_given_and_of_its_kind() -> None:
 def test_what_nobody_said_is_unknown() -> None:
     facts = gather_facts(MODEL, TASK, ARCHITECTURE, 7, Options())
     assert {name for name, value in facts.items() if value is None} == {
-        "training_rows", "max_steps", "budget_bytes", "memory_ratio", "priority",
+        "training_rows", "max_steps", "budget_bytes", "memory_ratio", "priority", "context_tokens",
+        "minority_share", "length_p50", "length_p95", "length_max", "label_noise",
+        "max_adapter_bytes", "max_latency_overhead",
     }  # fmt: skip
 
 
@@ -34,3 +51,9 @@ def test_weights_are_counted_in_their_dtype() -> None:
 def test_three_trials_are_few() -> None:
     assert gather_facts(MODEL, TASK, ARCHITECTURE, 7, Options(trials=3))["few_trials"] is True
     assert gather_facts(MODEL, TASK, ARCHITECTURE, 7, Options(trials=4))["few_trials"] is False
+
+
+def test_texts_of_the_vocabulary_are_those_of_the_house() -> None:
+    assert FACTS["task_type"].values == get_args(Objective)
+    assert FACTS["architecture_kind"].values == get_args(Kind)
+    assert FACTS["priority"].values == get_args(Priority)

@@ -1,5 +1,6 @@
 """Slices run in this process, on one loaded base model."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,13 +8,13 @@ from torch import nn
 
 from autopeft.domain.evaluation import Evaluation
 from autopeft.domain.trials import SliceResult, TrialSpec
-from autopeft.execution.protocol import ShouldStop
+from autopeft.execution.protocol import Finished, ShouldStop, SliceTask, over_time
 from autopeft.memory.measure import measure_step
 from autopeft.modeling.adapter_files import save_adapter
 from autopeft.modeling.step import build_optimizer
 from autopeft.training.checkpoint import load_checkpoint
 from autopeft.training.evaluation import evaluate
-from autopeft.training.slice import run_slice
+from autopeft.training.slice import SliceAbandoned, run_slice
 from autopeft.training.worker import Worker
 
 
@@ -25,20 +26,44 @@ class InProcessExecutor:
         measure: whether a trial's second step runs under the memory tracker.
     """
 
+    slots = 1
+
     def __init__(self, worker: Worker, *, measure: bool = True) -> None:
         self.worker = worker
         self._measure: Callable[[Callable[[], object]], int] | None = measure_step if measure else None
+        self._task: SliceTask | None = None
 
-    def run_slice(
-        self, spec: TrialSpec, folder: Path, *, from_step: int, to_step: int, should_stop: ShouldStop
-    ) -> SliceResult:
-        """See `Executor.run_slice`."""
+    def submit(self, task: SliceTask) -> None:
+        """See `Executor.submit`."""
+        assert self._task is None, "one slice at a time"
+        self._task = task
+
+    def wait(self, should_stop: ShouldStop) -> Finished:
+        """See `Executor.wait`; this is where the slice runs."""
+        task, self._task = self._task, None
+        assert task is not None, "nothing was submitted"
+        began = time.perf_counter()
+        limit = float("inf") if task.limit_seconds is None else began + task.limit_seconds
+        try:
+            result: SliceResult | None = self.run(task, lambda: time.perf_counter() > limit or should_stop(task))
+        except SliceAbandoned:
+            seconds = time.perf_counter() - began
+            result = over_time(task, seconds) if time.perf_counter() > limit else None
+        return Finished(task, result, time.perf_counter() - began)
+
+    def run(self, task: SliceTask, should_stop: Callable[[], bool]) -> SliceResult:
+        """Run one slice now.
+
+        Raises:
+            SliceAbandoned: `should_stop` said so.
+            RunError: the disk is full or not writable.
+        """
         return run_slice(
             self.worker,
-            spec,
-            folder,
-            from_step=from_step,
-            to_step=to_step,
+            task.spec,
+            task.folder,
+            from_step=task.from_step,
+            to_step=task.to_step,
             should_stop=should_stop,
             measure_step=self._measure,
         )
@@ -46,11 +71,17 @@ class InProcessExecutor:
     def test(self, spec: TrialSpec, folder: Path, step: int) -> Evaluation:
         """See `Executor.test`."""
         model = self._trained(spec, folder, step)
-        return evaluate(model, self.worker.evaluation("test"), autocast=None, device=self.worker.device)
+        worker = self.worker
+        reader = worker.reader("test")
+        return evaluate(model, worker.evaluation("test"), autocast=None, device=worker.device, reader=reader)
 
     def export(self, spec: TrialSpec, folder: Path, step: int, target: Path) -> None:
         """See `Executor.export`."""
         save_adapter(self._trained(spec, folder, step), target)
+
+    def close(self) -> None:
+        """See `Executor.close`."""
+        self._task = None
 
     def _trained(self, spec: TrialSpec, folder: Path, step: int) -> nn.Module:
         model = self.worker.build(spec)

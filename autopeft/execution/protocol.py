@@ -1,28 +1,74 @@
 """The seam between deciding (search) and training."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from autopeft.domain.evaluation import Evaluation
 from autopeft.domain.trials import SliceResult, TrialSpec
 
-ShouldStop = Callable[[], bool]
+
+@dataclass(frozen=True, slots=True)
+class SliceTask:
+    """One slice to run.
+
+    Attributes:
+        spec: what to train.
+        folder: of the trial; its `checkpoint/` holds the state.
+        from_step: of the checkpoint to go on from; 0 starts from scratch.
+        to_step: optimizer steps done in all when the slice ends.
+        limit_seconds: the most it may take, or None.
+    """
+
+    spec: TrialSpec
+    folder: Path
+    from_step: int
+    to_step: int
+    limit_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A slice that has ended.
+
+    Attributes:
+        task: what was submitted.
+        result: what it gave; None where it was abandoned and nothing of it was kept.
+        wall_seconds: from its submission to its end, what was repeated included.
+    """
+
+    task: SliceTask
+    result: SliceResult | None
+    wall_seconds: float
+
+
+ShouldStop = Callable[[SliceTask], bool]
 
 
 class Executor(Protocol):
-    """Runs slices of trials; holds the base model and the data."""
+    """Runs slices of trials; holds the base model and the data.
 
-    def run_slice(
-        self, spec: TrialSpec, folder: Path, *, from_step: int, to_step: int, should_stop: ShouldStop
-    ) -> SliceResult:
-        """Train from the checkpoint at `from_step` (0: from scratch) to `to_step` and evaluate.
+    Attributes:
+        slots: slices that run at a time.
+    """
 
-        What goes wrong inside the trial comes back as `error` in the result.
+    slots: int
+
+    def submit(self, task: SliceTask) -> None:
+        """Take a slice; at most `slots` may be on their way."""
+        ...
+
+    def wait(self, should_stop: ShouldStop) -> Finished:
+        """The next slice that ends; one must be on its way.
+
+        What goes wrong inside the trial, and taking longer than its limit, comes back as `error` in the result.
+
+        Args:
+            should_stop: asked from time to time for each slice; one that it names is abandoned.
 
         Raises:
-            SliceAbandoned: `should_stop` said so; nothing of the slice was kept.
-            RunError: the disk is full or not writable.
+            RunError: the disk is full or not writable, or no worker can be started.
         """
         ...
 
@@ -33,3 +79,13 @@ class Executor(Protocol):
     def export(self, spec: TrialSpec, folder: Path, step: int, target: Path) -> None:
         """Write the checkpoint at `step` as a normal adapter folder."""
         ...
+
+    def close(self) -> None:
+        """Let go of everything; slices on their way are given up."""
+        ...
+
+
+def over_time(task: SliceTask, wall_seconds: float) -> SliceResult:
+    """The result of a slice that took longer than it may."""
+    error = f"took longer than the {task.limit_seconds:.0f} s that were left of its time limit"
+    return SliceResult.failed(task.from_step, error, wall_seconds=wall_seconds)

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from autopeft.domain.trials import Split, TrialRecord, TrialSpec
+from autopeft.domain.trials import Split, TrialRecord, TrialSpec, by_number
+from autopeft.execution.protocol import Finished
 from autopeft.search.context import REPORT_SECONDS, SearchContext
-from autopeft.search.costs import FLOAT32_FACTOR, evaluation_seconds, slice_seconds
-from autopeft.search.keep import keep_slice
+from autopeft.search.costs import makespan_seconds, slice_seconds, tested_seconds
+from autopeft.search.dispatch import Job, drive
 from autopeft.search.run_directory import TrialFolder, read_json, write_json
 from autopeft.search.sampler import Proposal
 from autopeft.search.scheduler import ranking
-from autopeft.training.slice import SliceAbandoned
 
 # Predictions of time are kept this much too long, since machines are shared.
 SAFETY = 1.15
@@ -61,12 +62,26 @@ class Entry:
         return cls(plain["name"], plain["role"], Proposal(plain["method"], plain["hyperparameters"]), plain["trial"])
 
 
-def choose_entries(context: SearchContext, records: list[TrialRecord]) -> tuple[Entry, ...]:
-    """The top trials and the control; a trial that equals the control stands for both."""
+def choose_entries(
+    context: SearchContext, records: list[TrialRecord], peers: Sequence[TrialRecord] = ()
+) -> tuple[Entry, ...]:
+    """The top trials and the control; a trial that equals the control stands for both.
+
+    Args:
+        context: with the control.
+        records: of this run.
+        peers: trials of other processes; the state of theirs is not here, so they would be trained anew.
+    """
     control = context.control
+    here = {record.spec.number for record in records}
     top = [
-        Entry(f"trial-{record.spec.number:04d}", "candidate", _proposal(record), record.spec.number)
-        for record in _contenders(context, records)[: context.request.top]
+        Entry(
+            f"trial-{record.spec.number:04d}",
+            "candidate",
+            _proposal(record),
+            record.spec.number if record.spec.number in here else None,
+        )
+        for record in _contenders(context, [*records, *peers])[: context.request.top]
     ]
     if control is None:
         return tuple(top)
@@ -79,8 +94,13 @@ def choose_entries(context: SearchContext, records: list[TrialRecord]) -> tuple[
 
 
 def _contenders(context: SearchContext, records: list[TrialRecord]) -> list[TrialRecord]:
-    """Trials at full length by the task's metric, which decides in the end; then the others as ranked by loss."""
-    ranked = ranking(records)
+    """Trials at full length by the task's metric, which decides in the end; then the others as ranked by loss.
+
+    With several objectives, as they are ranked by all of them.
+    """
+    ranked = [record for record in ranking(records, context.request.objectives) if record.state != "stopped"]
+    if len(context.request.objectives) > 1:
+        return ranked
     full = [record for record in ranked if record.steps_done == context.plan.full_steps]
     sign = -1 if context.maximize else 1
     by_metric = sorted(full, key=lambda record: sign * (record.slices[-1].validation_metric or 0.0))
@@ -98,80 +118,106 @@ def saved_entries(context: SearchContext) -> tuple[Entry, ...] | None:
 
 
 def confirm_stage(context: SearchContext, records: list[TrialRecord], entries: tuple[Entry, ...]) -> None:
-    """Train every entry on every seed as far as time allows; one seed for all, then the next."""
+    """Train every entry on every seed as far as time allows; one seed for all, then the next.
+
+    Raises:
+        RunError: the disk is full, or the workers cannot run.
+    """
     write_json(context.run.path / "confirm.json", {"entries": [entry.to_dict() for entry in entries]})
-    for seed in context.plan.seeds:
-        for entry in entries:
-            if not _confirm(context, records, entry, seed):
-                context.observer.note(f"no time left to train {entry.name} to full length on seed {seed}")
-            if context.stop.requested:
-                return
+    stage = _Confirm(context, records, entries)
+    drive(context, stage.choose, stage.done)
 
 
-def _confirm(context: SearchContext, records: list[TrialRecord], entry: Entry, seed: int) -> bool:
-    """Train one run to full length in slices; False when time or the trial failed it."""
-    folder = entry.folder(context, seed)
-    if not (folder.path / "spec.json").exists():
-        folder.create(replace(entry.spec(seed), split=_split(context, records, entry)), entry.role)
-    record = folder.record()
-    while record.steps_done < context.plan.full_steps and record.state not in ("failed", "oom"):
-        to_step = next(step for step in context.plan.rung_steps if step > record.steps_done)
+class _Confirm:
+    """The runs of the stage, in order; each goes on from rung to rung until it is done or time is short."""
+
+    def __init__(self, context: SearchContext, records: list[TrialRecord], entries: tuple[Entry, ...]) -> None:
+        self._context = context
+        self._records = records
+        self._waiting = [(entry, seed) for seed in context.plan.seeds for entry in entries]
+        self._running: dict[Path, tuple[Entry, TrialRecord]] = {}
+
+    def choose(self) -> Job | None:
+        """The next slice of the first run that has time left."""
+        while self._waiting:
+            entry, seed = self._waiting.pop(0)
+            folder = entry.folder(self._context, seed)
+            if folder.path in self._running:  # its other role is being trained
+                continue
+            job = self._job(entry, folder, self._record(entry, folder, seed))
+            if job is not None:
+                return job
+        return None
+
+    def done(self, job: Job, finished: Finished) -> None:
+        """Go on with the run, before any other is begun."""
+        entry, record = self._running.pop(job.folder.path)
+        if finished.result is not None and finished.result.error is None:
+            if record.steps_done < self._context.plan.full_steps:
+                self._waiting.insert(0, (entry, record.spec.seed))
+        elif finished.result is None:
+            self._short_of_time(entry, record.spec.seed)
+
+    def _record(self, entry: Entry, folder: TrialFolder, seed: int) -> TrialRecord:
+        if not (folder.path / "spec.json").exists():
+            spec = replace(entry.spec(seed), split=_split(self._context, self._records, entry))
+            folder.create(spec, entry.role)
+        return folder.record()
+
+    def _job(self, entry: Entry, folder: TrialFolder, record: TrialRecord) -> Job | None:
+        """The run's next slice; None when it has ended or there is no time for it."""
+        context, plan = self._context, self._context.plan
+        if record.steps_done >= plan.full_steps or record.state in ("failed", "oom"):
+            return None
+        to_step = next(step for step in plan.rung_steps if step > record.steps_done)
         rows = context.validation_rows
-        cost = slice_seconds(
-            entry.proposal.method, record.steps_done, context.plan.full_steps, rows, records, context.plan
-        )
-        if cost > context.remaining_seconds - finish_seconds(context, records) or context.stop.requested:
-            return False
-        if not _slice(context, records, entry, folder, record, to_step):
-            return False
-    return record.steps_done == context.plan.full_steps
+        method = entry.proposal.method
+        cost = slice_seconds(method, record.steps_done, plan.full_steps, rows, self._records, plan)
+        reserve = finish_seconds(context, self._records)
+        if cost > context.remaining_seconds - reserve:
+            self._short_of_time(entry, record.spec.seed)
+            return None
+        context.show("confirm", f"{entry.name} seed {record.spec.seed} to step {to_step}", 0, self._records)
+        self._running[folder.path] = (entry, record)
+        return Job(record, folder, to_step, "confirm" if entry.role == "candidate" else "controls", reserve)
+
+    def _short_of_time(self, entry: Entry, seed: int) -> None:
+        if not self._context.stop.requested:
+            self._context.observer.note(f"no time left to train {entry.name} to full length on seed {seed}")
 
 
 def _split(context: SearchContext, records: list[TrialRecord], entry: Entry) -> Split:
     """As the trial ended up being run; a control that was none is run as it is predicted to fit."""
     if entry.trial is not None:
-        return replace(records[entry.trial].spec.split, lowered=False)
+        return replace(by_number(records, entry.trial).spec.split, lowered=False)
     return context.split(entry.proposal) or Split()
-
-
-def _slice(
-    context: SearchContext,
-    records: list[TrialRecord],
-    entry: Entry,
-    folder: TrialFolder,
-    record: TrialRecord,
-    to_step: int,
-) -> bool:
-    category = "confirm" if entry.role == "candidate" else "controls"
-    context.show("confirm", f"{entry.name} seed {record.spec.seed} to step {to_step}", 0, records)
-    with context.ledger.spend(category):
-        try:
-            result = context.executor.run_slice(
-                record.spec,
-                folder.path,
-                from_step=record.steps_done,
-                to_step=to_step,
-                should_stop=lambda: context.remaining_seconds < finish_seconds(context, records),
-            )
-        except SliceAbandoned:
-            return False
-        keep_slice(folder, record, result)
-    context.ledger.book(category, 0.0, compute_seconds=result.train_seconds + result.evaluation_seconds)
-    return result.error is None
 
 
 def finish_seconds(context: SearchContext, records: Sequence[TrialRecord] = ()) -> float:
     """What the test split, the adapter and the report will take."""
-    if context.request.budget_seconds is None:
+    if context.request.wall_seconds is None:
         return 0.0
-    test = evaluation_seconds(context.test_rows, context.plan, records) * FLOAT32_FACTOR * TESTED_ENTRIES
+    test = tested_seconds(context.test_rows, context.plan, records) * TESTED_ENTRIES
     return test * SAFETY + REPORT_SECONDS
 
 
 def confirm_seconds(context: SearchContext, records: list[TrialRecord]) -> float:
     """What the confirm stage and everything after it would take, were it to start now."""
-    if context.request.budget_seconds is None:
+    if context.request.wall_seconds is None:
         return 0.0
+    full, rows = context.plan.full_steps, context.validation_rows
+    runs = _missing_runs(context, records)
+    costs = [slice_seconds(method, done, full, rows, records, context.plan) for method, done in runs]
+    return makespan_seconds(costs, context.request.slots) * SAFETY + finish_seconds(context, records)
+
+
+def confirm_steps(context: SearchContext, records: list[TrialRecord]) -> int:
+    """Optimizer steps that the confirm stage would take, were it to start now."""
+    return sum(context.plan.full_steps - done for _, done in _missing_runs(context, records))
+
+
+def _missing_runs(context: SearchContext, records: list[TrialRecord]) -> list[tuple[str, int]]:
+    """(method, steps done) of the full-length runs that there are to be; trials still to come have no method."""
     # By name: a control that equals a top trial shares its runs, which are trained once.
     entries = {entry.name: entry for entry in choose_entries(context, records)}.values()
     runs = [
@@ -179,12 +225,9 @@ def confirm_seconds(context: SearchContext, records: list[TrialRecord]) -> float
         for entry in entries
         for seed in context.plan.seeds
     ]
-    full, rows = context.plan.full_steps, context.validation_rows
     missing = max(0, context.request.top - len(ranking(records))) * len(context.plan.seeds)
-    costs = [slice_seconds(m, done, full, rows, records, context.plan) for m, done in runs if done < full]
-    costs += [slice_seconds("", 0, full, rows, records, context.plan)] * missing
-    return sum(costs) * SAFETY + finish_seconds(context, records)
+    return [run for run in runs if run[1] < context.plan.full_steps] + [("", 0)] * missing
 
 
 def _done(records: list[TrialRecord], entry: Entry) -> int:
-    return 0 if entry.trial is None else records[entry.trial].steps_done
+    return 0 if entry.trial is None else by_number(records, entry.trial).steps_done

@@ -11,6 +11,7 @@ from autopeft.execution.protocol import Executor
 from autopeft.search.ledger import Ledger
 from autopeft.search.run_directory import RunDirectory
 from autopeft.search.sampler import Proposal
+from autopeft.search.storage import Study
 
 # Kept free at the end for the exported adapter, result.json and the report; measured on the demo.
 REPORT_SECONDS = 6.0
@@ -31,6 +32,7 @@ class SearchContext:
         request: what was asked.
         plan: what every slice shares.
         metric: name of the task's metric.
+        row_metric: what single rows are compared by: the metric, where it is a mean over rows.
         maximize: whether a greater metric is better.
         methods: searched methods, by id, and those of the controls.
         searched: ids of the methods that the sampler may propose.
@@ -40,11 +42,13 @@ class SearchContext:
         test_rows: in the test split.
         validation_rows: in the validation split.
         max_length: tokens of the longest row.
+        study: opens the study that gives trials their numbers.
     """
 
     request: SearchRequest
     plan: TrainingPlan
     metric: str
+    row_metric: str
     maximize: bool
     methods: Mapping[str, MethodSpec]
     searched: tuple[str, ...]
@@ -54,6 +58,7 @@ class SearchContext:
     test_rows: int
     validation_rows: int
     max_length: int
+    study: Callable[[], Study]
     run: RunDirectory
     executor: Executor
     ledger: Ledger
@@ -62,10 +67,10 @@ class SearchContext:
 
     @property
     def remaining_seconds(self) -> float:
-        """Of the wall-clock budget; infinite without one."""
-        if self.request.budget_seconds is None:
-            return float("inf")
-        return self.request.budget_seconds - self.ledger.spent_seconds
+        """Of the wall clock, until the first budget of time is used up; infinite without one."""
+        wall, paid = self.request.budget_seconds, self.request.paid_device_seconds
+        left = float("inf") if wall is None else wall - self.ledger.spent_seconds
+        return left if paid is None else min(left, (paid - self.ledger.worker_seconds) / self.request.slots)
 
     def show(self, stage: str, activity: str, done: int, records: list[TrialRecord], best: str = "") -> None:
         """Tell the observer where the search stands."""
@@ -79,6 +84,6 @@ class SearchContext:
                 trials_started=len(records),
                 trials_failed=failed,
                 spent_seconds=self.ledger.spent_seconds,
-                budget_seconds=self.request.budget_seconds,
+                budget_seconds=self.request.wall_seconds,
             )
         )

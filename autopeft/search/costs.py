@@ -4,6 +4,7 @@ Only used to end stages in time; which configuration is trained further never de
 """
 
 from collections.abc import Iterable, Iterator
+from heapq import heapreplace
 from statistics import median
 
 from autopeft.domain.plan import TrainingPlan
@@ -47,7 +48,22 @@ def slice_seconds(
     """Seconds of one slice that trains `from_step..to_step` and evaluates `rows` rows."""
     known = list(records)
     training = step_seconds(method, known, plan) * (to_step - from_step)
-    return training + evaluation_seconds(rows, plan, known) + SLICE_OVERHEAD_SECONDS
+    writing = rows * (plan.writing_row_seconds or 0.0) if to_step == plan.full_steps else 0.0
+    return training + evaluation_seconds(rows, plan, known) + writing + SLICE_OVERHEAD_SECONDS
+
+
+def tested_seconds(rows: int, plan: TrainingPlan, records: Iterable[TrialRecord] = ()) -> float:
+    """Seconds of measuring one model on `rows` test rows, in float32, with the answers that it writes."""
+    writing = rows * (plan.writing_row_seconds or 0.0)
+    return (evaluation_seconds(rows, plan, records) + writing) * FLOAT32_FACTOR
+
+
+def makespan_seconds(costs: Iterable[float], workers: int) -> float:
+    """How long `workers` take over pieces of work, the longest first, each taken by whoever is free."""
+    free = [0.0] * workers
+    for cost in sorted(costs, reverse=True):
+        heapreplace(free, free[0] + cost)
+    return max(free)
 
 
 def _pieces(record: TrialRecord) -> Iterator[tuple[int, SliceResult]]:

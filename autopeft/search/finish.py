@@ -73,7 +73,7 @@ def finish(context: SearchContext, entries: tuple[Entry, ...]) -> dict[str, Any]
         "winner": winner.entry.name,
         "seed": winner.seed,
         "steps": winner.record.steps_done,
-        "tests": {name: _figures(context, evaluation) for name, evaluation in tested.items()},
+        "tests": {name: _figures(context, tested, name, winner.entry.name) for name in tested},
         "verdict": _verdict(context, winner, ties, tested, entries),
         "row_scores": list(tested[winner.entry.name].row_scores),
         "evaluation": {
@@ -123,10 +123,14 @@ def _test(context: SearchContext, chosen: Chosen) -> Evaluation:
     return context.executor.test(chosen.record.spec, folder.path, chosen.record.steps_done)
 
 
-def _figures(context: SearchContext, evaluation: Evaluation) -> dict[str, Any]:
-    metric = metric_value(context.metric, evaluation)
-    error = metric_standard_error(context.metric, evaluation)
-    return {"test_loss": evaluation.loss, "test_metric": metric, "test_standard_error": error}
+def _figures(context: SearchContext, tested: dict[str, Evaluation], name: str, winner: str) -> dict[str, Any]:
+    evaluation = tested[name]
+    return {
+        "test_loss": evaluation.loss,
+        "test_metric": metric_value(context.metric, evaluation),
+        "test_standard_error": metric_standard_error(context.metric, evaluation),
+        "winner_lead": None if name == winner else compare_tests(tested, winner, name).to_dict(context.row_metric),
+    }
 
 
 def _export(context: SearchContext, winner: Chosen) -> None:
@@ -175,7 +179,7 @@ def _against_control(
     control = _best_run(context, entry)
     if entry.name not in tested or control is None:
         return "Plain LoRA at its defaults, the control, could not be trained in the time given."
-    line = sentence(name, CONTROL_NAME, compare_tests(tested, winner.entry.name, entry.name), context.metric)
+    line = sentence(name, CONTROL_NAME, compare_tests(tested, winner.entry.name, entry.name), context.row_metric)
     if control.record.steps_done < winner.record.steps_done:
         steps = f"step {control.record.steps_done} of {context.plan.full_steps}"
         line += f" The control was trained only to {steps} in the time given: this is no fair comparison."

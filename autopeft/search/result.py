@@ -7,11 +7,14 @@ from typing import Any
 from autopeft.domain.evaluation import spread
 from autopeft.domain.knobs import Value
 from autopeft.domain.trials import SliceResult, Split, TrialRecord
+from autopeft.search.accounts import accounts
 from autopeft.search.confirm_stage import Entry, saved_entries
 from autopeft.search.context import SearchContext
-from autopeft.search.costs import CONFIRM_SHARE
 from autopeft.search.finish import CONTROL_NAME, adapter_bytes, runs_of
+from autopeft.search.importances import importances
+from autopeft.search.pareto import pareto
 from autopeft.search.run_directory import TrialFolder, read_json
+from autopeft.search.timeline import TIMELINE, Timeline
 from autopeft.search.verdict import compare
 
 SCHEMA_VERSION = 1
@@ -26,6 +29,7 @@ class Frame:
         data: rows, labels, lengths.
         baselines: what was measured beside the search.
         excluded: methods that were not searched.
+        why: the recommender's reasons for those that were.
         environment: versions and device.
         predicted_peak_bytes: (method, hyperparameters, split) -> prediction; None where there is none.
         measured_kind: how memory was measured.
@@ -36,6 +40,7 @@ class Frame:
     data: Mapping[str, Any]
     baselines: Sequence[Mapping[str, Any]]
     excluded: Sequence[Mapping[str, Any]]
+    why: Sequence[Mapping[str, Any]]
     environment: Mapping[str, Any]
     predicted_peak_bytes: Callable[[str, Mapping[str, Value], Split], int | None]
     measured_kind: str
@@ -56,10 +61,14 @@ def build_result(context: SearchContext, frame: Frame, status: str) -> dict[str,
         "metric": {"name": context.metric, "maximize": context.maximize},
         "best": _best(context, frame, confirmed, final),
         "confirmed": confirmed,
-        "baselines": [_without_rows(baseline) for baseline in frame.baselines],
+        "baselines": [_baseline(context, baseline, final) for baseline in frame.baselines],
         "trials": [_trial(context, frame, folder) for folder in context.run.trials()],
-        "budget": _budget(context),
+        "budget": accounts(context),
+        "pareto": pareto(context),
+        "timeline": Timeline(context.run.path / TIMELINE).pieces(),
         "excluded": [dict(one) for one in frame.excluded],
+        "why": [dict(one) for one in frame.why],
+        "importances": importances([folder.record() for folder in context.run.trials()], context.methods),
         "seeds": {
             "search": context.request.seed,
             "confirm": list(context.plan.seeds),
@@ -69,18 +78,13 @@ def build_result(context: SearchContext, frame: Frame, status: str) -> dict[str,
     }
 
 
-def _without_rows(baseline: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in baseline.items() if name != "test_row_scores"}
-
-
-def _budget(context: SearchContext) -> dict[str, Any]:
-    return {
-        "budget_seconds": context.request.budget_seconds,
-        "full_steps": context.plan.full_steps,
-        "rung_steps": list(context.plan.rung_steps),
-        "confirm_share": CONFIRM_SHARE,
-        **context.ledger.to_dict(),
-    }
+def _baseline(context: SearchContext, baseline: Mapping[str, Any], final: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Without its scores by row, with the winner's lead over it."""
+    shown = {name: value for name, value in baseline.items() if name != "test_row_scores"}
+    if final is None or baseline["test_metric"] is None:
+        return shown
+    lead = compare(final["row_scores"], baseline["test_row_scores"])
+    return shown | {"winner_lead": lead.to_dict(context.row_metric)}
 
 
 def _trial(context: SearchContext, frame: Frame, folder: TrialFolder) -> dict[str, Any]:
@@ -121,7 +125,7 @@ def _predicted(frame: Frame, runs: Sequence[TrialRecord]) -> int | None:
 
 
 def _state(context: SearchContext, record: TrialRecord) -> str:
-    if record.state in ("failed", "oom"):
+    if record.state in ("failed", "oom", "stopped"):
         return record.state
     if record.state == "running":
         return "running" if saved_entries(context) is None else "stopped"
@@ -162,13 +166,21 @@ def _confirmed(context: SearchContext, frame: Frame, entry: Entry, final: Mappin
         "test_metric": test.get("test_metric"),
         "test_loss": test.get("test_loss"),
         "test_standard_error": test.get("test_standard_error"),
+        "winner_lead": test.get("winner_lead"),
         "trainable_parameters": first.trainable_parameters if first else None,
         "adapter_bytes": None,
         "predicted_peak_bytes": _predicted(frame, runs),
         "measured_peak_bytes": first.measured_peak_bytes if first else None,
         "measured_kind": frame.measured_kind,
         "seconds_per_step": sum(p.train_seconds for run in runs for p in run.slices) / steps if steps else None,
+        "evaluation_row_seconds": _row_seconds(context, full),
     }
+
+
+def _row_seconds(context: SearchContext, full: Sequence[TrialRecord]) -> float | None:
+    """Of answering one validation row in the training's precision; at full length all of them are evaluated."""
+    seconds = [run.slices[-1].evaluation_seconds for run in full]
+    return sum(seconds) / len(seconds) / context.validation_rows if seconds else None
 
 
 def _run(run: TrialRecord) -> dict[str, Any]:
@@ -207,14 +219,17 @@ def _baseline_sentences(
         return []
     best = next(one for one in confirmed if one["id"] == final["winner"])
     measured = [baseline for baseline in frame.baselines if baseline["test_metric"] is not None]
-    return [_baseline_sentence(context.metric, best["test_metric"], final["row_scores"], one) for one in measured]
+    return [_baseline_sentence(context, best["test_metric"], final["row_scores"], one) for one in measured]
 
 
-def _baseline_sentence(metric: str, reached: float, scores: Sequence[float], baseline: Mapping[str, Any]) -> str:
+def _baseline_sentence(
+    context: SearchContext, reached: float, scores: Sequence[float], baseline: Mapping[str, Any]
+) -> str:
     comparison = compare(scores, baseline["test_row_scores"])
     stands = "ties with" if comparison.tie else "clearly beats" if comparison.difference > 0 else "does not beat"
-    interval = f"difference {comparison.difference:+.3f} ± {comparison.half_width:.3f}, 95 % interval"
+    by_row = "" if context.row_metric == context.metric else f" {context.row_metric}, row by row"
+    interval = f"difference {comparison.difference:+.3f} ± {comparison.half_width:.3f}{by_row}, 95 % interval"
     return (
         f"The winner {stands} the baseline “{baseline['name']}” on the test split: "
-        f"{metric} {reached:.3f} against {baseline['test_metric']:.3f} ({interval})."
+        f"{context.metric} {reached:.3f} against {baseline['test_metric']:.3f} ({interval})."
     )

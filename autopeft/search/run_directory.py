@@ -47,7 +47,7 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", hint="is this a run directory?") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no valid JSON: {error}", hint="restore the file or start a new run") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} does not hold a JSON object", hint="restore the file or start a new run")
@@ -76,7 +76,7 @@ def intact(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{path} is damaged: {reason}", hint="restore the file or start a new run") from error
 
@@ -121,6 +121,10 @@ class TrialFolder:
             message = f"cannot write to {self.path}: {error.strerror}"
             raise RunError(message, hint="make room, then `autopeft resume`") from error
 
+    def stop(self, reason: str) -> None:
+        """The trial is trained no further: its state is given up, its results stay."""
+        write_json(self.path / "stopped.json", {"reason": reason})
+
     def slices(self) -> list[SliceResult]:
         """The finished slices; a last line that was cut off in the middle does not count."""
         with intact(self.path / "events.jsonl"):
@@ -134,7 +138,8 @@ class TrialFolder:
             spec = after_slice(spec, piece)
         record = TrialRecord(spec, "running", [piece for piece in slices if piece.error is None])
         if slices:
-            record.state = slices[-1].failure or "paused"
+            given_up = (self.path / "stopped.json").exists()
+            record.state = slices[-1].failure or ("stopped" if given_up else "paused")
         return record
 
     def _whole_lines(self) -> list[str]:

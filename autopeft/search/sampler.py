@@ -1,6 +1,9 @@
-"""Which configuration to try next: Optuna's TPE over the conditional space of method and hyperparameters.
+"""Which configuration to try next, by the sampler that was named.
 
-The sampler sees its own in-memory study, rebuilt for each proposal from the trials so far. A proposal is thus
+TPE sees the conditional space of method and hyperparameters as a whole. The others see one method's knobs, and a
+bandit above them chooses the method.
+
+A sampler sees its own in-memory study, rebuilt for each proposal from the trials so far. A proposal is thus
 a pure function of (history, trial number, seed): the same after any stop, and paused trials count with the
 rung they reached, which Optuna's own storage cannot express (a paused trial is RUNNING there).
 """
@@ -8,6 +11,7 @@ rung they reached, which Optuna's own storage cannot express (a paused trial is 
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import optuna
 
@@ -15,9 +19,13 @@ from autopeft.domain.knobs import Knob, Value
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.plan import derived_seed
 from autopeft.domain.trials import TrialRecord
+from autopeft.search.bandit import choose_method
+from autopeft.search.flat_samplers import FLAT_SAMPLERS, History, sample
+from autopeft.search.objectives import values_at
 from autopeft.search.scheduler import ranking
 
 STARTUP_TRIALS = 6
+SAMPLERS = ("tpe", *FLAT_SAMPLERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,45 +40,121 @@ class Proposal:
         return {"method": self.method} | {f"{self.method}.{k}": v for k, v in self.hyperparameters.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How configurations are proposed.
+
+    Attributes:
+        name: one of `SAMPLERS`.
+        objectives: what trials are ranked by.
+        seed: of the search.
+    """
+
+    name: str = "tpe"
+    objectives: Sequence[str] = ("loss",)
+    seed: int = 0
+
+
 def propose(
     trials: Sequence[TrialRecord],
     methods: Sequence[MethodSpec],
     *,
     number: int,
-    seed: int,
+    sampling: Sampling,
     excluded: Sequence[str] = (),
 ) -> Proposal:
     """The configuration of trial `number`, given what the trials so far have shown."""
-    by_id = {method.id: method for method in methods if method.id not in excluded}
-    study = _study_of(trials, by_id, derived_seed(seed, "sampler", number))
-    trial = study.ask()
-    method = by_id[trial.suggest_categorical("method", sorted(by_id))]
-    return Proposal(method.id, {knob.name: _suggest(trial, method.id, knob) for knob in method.knobs})
-
-
-def _study_of(trials: Sequence[TrialRecord], by_id: Mapping[str, MethodSpec], seed: int) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    by_id = {method.id: method for method in methods if method.id not in excluded}
+    ranked = [trial for trial in ranking(trials, sampling.objectives) if trial.spec.method in by_id]
+    seed = derived_seed(sampling.seed, "sampler", number)
+    if sampling.name == "tpe":
+        return _by_tpe(ranked, trials, by_id, seed)
+    # Random search is the plain one: it favours nothing.
+    seen = [] if sampling.name == "random" else ranked
+    method = by_id[choose_method(seen, sorted(by_id), seed=derived_seed(sampling.seed, "method", number))]
+    values = sample(sampling.name, _history(trials, ranked, method, sampling, seed))
+    return Proposal(method.id, {knob.name: _value(knob, values[_name(method, knob)]) for knob in method.knobs})
+
+
+def _by_tpe(
+    ranked: Sequence[TrialRecord], trials: Sequence[TrialRecord], by_id: Mapping[str, MethodSpec], seed: int
+) -> Proposal:
+    """By the multivariate TPE over the whole space; running trials keep others away from where they are."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler = optuna.samplers.TPESampler(
-            seed=seed, multivariate=True, group=True, n_startup_trials=STARTUP_TRIALS, n_ei_candidates=24
+            seed=seed,
+            multivariate=True,
+            group=True,
+            n_startup_trials=STARTUP_TRIALS,
+            n_ei_candidates=24,
+            constant_liar=True,
         )
     study = optuna.create_study(sampler=sampler)
-    known = [trial for trial in ranking(trials) if trial.spec.method in by_id]
-    for position, record in enumerate(known):
-        study.add_trial(_frozen(record, by_id, position))
-    return study
+    for place, record in enumerate(ranked):
+        study.add_trial(_conditional(record, by_id, float(place)))
+    for record in trials:
+        if record.state == "running" and not record.slices and record.spec.method in by_id:
+            study.add_trial(_conditional(record, by_id, None))
+    trial = study.ask()
+    method = by_id[trial.suggest_categorical("method", sorted(by_id))]
+    values = {knob.name: _suggest(trial, _name(method, knob), knob) for knob in method.knobs}
+    return Proposal(method.id, values)
 
 
-def _frozen(record: TrialRecord, by_id: Mapping[str, MethodSpec], position: int) -> optuna.trial.FrozenTrial:
-    """The trial as Optuna sees it; its value is its place in the ranking, since TPE uses the order alone."""
+def _conditional(record: TrialRecord, by_id: Mapping[str, MethodSpec], value: float | None) -> optuna.trial.FrozenTrial:
+    """The trial as TPE sees it; its value is its place in the ranking, since TPE uses the order alone."""
     method = by_id[record.spec.method]
-    proposal = Proposal(method.id, {knob.name: record.spec.hyperparameters[knob.name] for knob in method.knobs})
     distributions: dict[str, optuna.distributions.BaseDistribution] = {
         "method": optuna.distributions.CategoricalDistribution(sorted(by_id))
     }
-    distributions |= {f"{method.id}.{knob.name}": distribution(knob) for knob in method.knobs}
-    return optuna.trial.create_trial(params=proposal.parameters(), distributions=distributions, value=float(position))
+    return optuna.trial.create_trial(
+        params={"method": method.id} | _parameters(record, method),
+        distributions=distributions | distributions_of(method),
+        value=value,
+        state=optuna.trial.TrialState.RUNNING if value is None else optuna.trial.TrialState.COMPLETE,
+    )
+
+
+def _history(
+    trials: Sequence[TrialRecord],
+    ranked: Sequence[TrialRecord],
+    method: MethodSpec,
+    sampling: Sampling,
+    seed: int,
+) -> History:
+    """What a flat sampler knows of the method; several objectives are told as they are, at the last rung reached.
+
+    CMA-ES minimises one value: it is told the place in the ranking whatever the objectives.
+    """
+    several = len(sampling.objectives) > 1 and sampling.name != "cmaes"
+    values = {
+        record.spec.number: values_at(record, record.steps_done, sampling.objectives) if several else (float(place),)
+        for place, record in enumerate(ranked)
+    }
+    own = sorted((record for record in ranked if record.spec.method == method.id), key=lambda r: r.spec.number)
+    frozen = [
+        optuna.trial.create_trial(
+            params=_parameters(record, method),
+            distributions=distributions_of(method),
+            values=list(values[record.spec.number]),
+        )
+        for record in own
+    ]
+    return History(
+        trials=frozen,
+        sampled=sum(record.spec.method == method.id for record in trials),
+        distributions=distributions_of(method),
+        seed=seed,
+        study_seed=derived_seed(sampling.seed, "sampler of", method.id),
+        values=len(sampling.objectives) if several else 1,
+    )
+
+
+def distributions_of(method: MethodSpec) -> dict[str, optuna.distributions.BaseDistribution]:
+    """The method's knobs under the names that Optuna stores."""
+    return {_name(method, knob): distribution(knob) for knob in method.knobs}
 
 
 def distribution(knob: Knob) -> optuna.distributions.BaseDistribution:
@@ -83,11 +167,25 @@ def distribution(knob: Knob) -> optuna.distributions.BaseDistribution:
     return optuna.distributions.FloatDistribution(float(low), float(high), log=knob.log)
 
 
-def _suggest(trial: optuna.Trial, method_id: str, knob: Knob) -> Value:
-    name = f"{method_id}.{knob.name}"
+def _parameters(record: TrialRecord, method: MethodSpec) -> dict[str, Value]:
+    return {_name(method, knob): record.spec.hyperparameters[knob.name] for knob in method.knobs}
+
+
+def _name(method: MethodSpec, knob: Knob) -> str:
+    return f"{method.id}.{knob.name}"
+
+
+def _suggest(trial: optuna.Trial, name: str, knob: Knob) -> Value:
     if knob.kind == "categorical":
-        return knob.choices[knob.choices.index(trial.suggest_categorical(name, knob.choices))]
+        return _value(knob, trial.suggest_categorical(name, knob.choices))
     low, high = knob.low or 0, knob.high or 0
     if knob.kind == "int":
         return trial.suggest_int(name, int(low), int(high), log=knob.log)
     return trial.suggest_float(name, float(low), float(high), log=knob.log)
+
+
+def _value(knob: Knob, value: object) -> Value:
+    """The value as the knob has it: of equal choices (1 and True) the one that was meant."""
+    if knob.kind != "categorical":
+        return cast(Value, value)
+    return knob.choices[knob.choices.index(cast(Value, value))]

@@ -1,12 +1,16 @@
-"""Asynchronous successive halving on resumable rungs: pure decisions.
+"""Which trial is trained further, and when a new one starts: pure decisions over resumable rungs.
 
-Source: ASHA (arXiv:1810.05934, algorithm 2), with promotion as resumption of the paused trial.
+Sources: ASHA (arXiv:1810.05934, algorithm 2), with promotion as resumption of the paused trial; Hyperband
+(arXiv:1603.06560, algorithm 1), its brackets run side by side as in section 3.1 of the ASHA paper.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 
 from autopeft.domain.trials import TrialRecord
+from autopeft.search.objectives import in_order
 
 REDUCTION_FACTOR = 3
 LEAST_RUNG_STEPS = 12
@@ -30,53 +34,118 @@ class Start:
 Decision = Advance | Start | None
 
 
-def rung_steps(full_steps: int, *, factor: int = REDUCTION_FACTOR, least: int = LEAST_RUNG_STEPS) -> tuple[int, ...]:
-    """At most three rungs, each `factor` times the one before, the first no shorter than `least` steps."""
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a scheduler decides on.
+
+    Attributes:
+        trials: all, those of other processes among them.
+        rungs: steps, ascending.
+        next_number: what a new trial would be called; None where none may start.
+        busy: numbers of trials that cannot be advanced now: they are running, or are another process's.
+        objectives: see `autopeft.search.objectives`.
+        cost: (method, steps) -> what training so many steps costs, in any unit.
+        seed: of whatever the scheduler draws.
+    """
+
+    trials: Sequence[TrialRecord]
+    rungs: Sequence[int]
+    next_number: int | None
+    busy: frozenset[int] = frozenset()
+    objectives: Sequence[str] = ("loss",)
+    cost: Callable[[str, int], float] = field(default=lambda method, steps: float(steps))
+    seed: int = 0
+
+
+Scheduler = Callable[[View], Decision]
+
+
+def rung_steps(
+    full_steps: int, *, factor: int = REDUCTION_FACTOR, least: int = LEAST_RUNG_STEPS, most: int = 3
+) -> tuple[int, ...]:
+    """At most `most` rungs, each `factor` times the one before, the first no shorter than `least` steps."""
     rungs = [full_steps]
-    while len(rungs) < 3 and rungs[0] >= factor * least:
+    while len(rungs) < most and rungs[0] >= factor * least:
         rungs.insert(0, -(-rungs[0] // factor))
     return tuple(rungs)
 
 
-def decide(
-    trials: Sequence[TrialRecord], rungs: Sequence[int], *, may_start: bool, factor: int = REDUCTION_FACTOR
-) -> Decision:
-    """What to do next: the highest possible promotion, else a new trial, else nothing (None).
+def asha(view: View) -> Decision:
+    """Successive halving: the highest possible promotion, else a new trial, else nothing.
 
-    An unfinished slice comes first, so that a resumed search goes on where it was cut off. Trials are
-    compared by validation loss with those that reached the same rung; failed ones count as reached and worst.
+    A trial without a finished slice goes first. Failed trials count as reached and worst.
     """
-    for trial in trials:
-        if trial.state == "running" and trial.steps_done == 0:
-            return Advance(trial.spec.number, rungs[0])
-    for level in range(len(rungs) - 2, -1, -1):
-        best = _promotable(trials, rungs[level], factor)
-        if best is not None:
-            return Advance(best.spec.number, rungs[level + 1])
-    return Start(rungs[0]) if may_start else None
+    return unfinished_start(view) or _promotion(view, lambda _number: 0) or _new(view, 0)
 
 
-def _promotable(trials: Sequence[TrialRecord], rung: int, factor: int) -> TrialRecord | None:
-    """The best trial paused at `rung` among the top 1/factor of all that reached it."""
-    reached = [trial for trial in trials if trial.steps_done >= rung or trial.state in ("failed", "oom")]
+def hyperband(view: View) -> Decision:
+    """Successive halving in several brackets: some trials begin at a higher rung, and meet their like only."""
+    brackets = len(view.rungs)
+
+    def bracket(number: int) -> int:
+        return bracket_of(number, brackets)
+
+    begun = unfinished_start(view)
+    if begun is not None:
+        return Advance(begun.number, view.rungs[bracket(begun.number)])
+    first = 0 if view.next_number is None else bracket(view.next_number)
+    return _promotion(view, bracket) or _new(view, first)
+
+
+def unfinished_start(view: View) -> Advance | None:
+    """A trial that was begun and has finished no slice: an earlier session was stopped in it."""
+    for trial in view.trials:
+        if trial.state == "running" and trial.steps_done == 0 and trial.spec.number not in view.busy:
+            return Advance(trial.spec.number, view.rungs[0])
+    return None
+
+
+def _new(view: View, level: int) -> Start | None:
+    return None if view.next_number is None else Start(view.rungs[level])
+
+
+def _promotion(view: View, bracket: Callable[[int], int]) -> Advance | None:
+    """The best trial paused at the highest rung that is among the top 1/factor of its bracket there."""
+    for level in range(len(view.rungs) - 2, -1, -1):
+        for one in range(level + 1):
+            peers = [trial for trial in view.trials if bracket(trial.spec.number) == one]
+            best = _promotable(view, peers, view.rungs[level])
+            if best is not None:
+                return Advance(best.spec.number, view.rungs[level + 1])
+    return None
+
+
+def _promotable(view: View, peers: Sequence[TrialRecord], rung: int) -> TrialRecord | None:
+    reached = [trial for trial in peers if trial.steps_done >= rung or trial.state in ("failed", "oom")]
     alive = [trial for trial in reached if trial.state not in ("failed", "oom")]
-    ranked = sorted(alive, key=lambda trial: (loss_at(trial, rung), trial.spec.number))
-    for trial in ranked[: len(reached) // factor]:
-        if trial.steps_done == rung:
+    for trial in in_order(alive, rung, view.objectives)[: len(reached) // REDUCTION_FACTOR]:
+        if trial.steps_done == rung and trial.state == "paused" and trial.spec.number not in view.busy:
             return trial
     return None
 
 
-def loss_at(trial: TrialRecord, rung: int) -> float:
-    """The validation loss of `trial` at `rung`; infinite where it has none."""
-    losses = (piece.validation_loss for piece in trial.slices if piece.to_step == rung)
-    return next((loss for loss in losses if loss is not None), float("inf"))
+def bracket_of(number: int, brackets: int) -> int:
+    """Hyperband's bracket of a trial: the rung, from 0, at which it begins."""
+    pattern = _pattern(brackets)
+    return pattern[number % len(pattern)]
 
 
-def ranking(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """All trials with a finished rung, the most promising first: by rung reached, then by loss there.
+@cache
+def _pattern(brackets: int) -> tuple[int, ...]:
+    """Brackets in turn, each as often as Hyperband begins trials in it: more the earlier they may be stopped."""
+    # Bracket `level` may still be halved `brackets - 1 - level` times: the formula of Hyperband with that many left.
+    halvings = range(brackets - 1, -1, -1)
+    sizes = [math.ceil(brackets / (left + 1) * REDUCTION_FACTOR**left) for left in halvings]
+    places = [((place + 0.5) / size, level) for level, size in enumerate(sizes) for place in range(size)]
+    return tuple(level for _, level in sorted(places))
+
+
+def ranking(trials: Sequence[TrialRecord], objectives: Sequence[str] = ("loss",)) -> list[TrialRecord]:
+    """All trials with a finished rung, the most promising first: by rung reached, then by the objectives there.
 
     Within successive halving a trial that got further had beaten the ones that did not.
     """
     scored = [trial for trial in trials if trial.slices and trial.state not in ("failed", "oom")]
-    return sorted(scored, key=lambda trial: (-trial.steps_done, trial.loss, trial.spec.number))
+    reached = sorted({trial.steps_done for trial in scored}, reverse=True)
+    peers = ([trial for trial in scored if trial.steps_done == step] for step in reached)
+    return [trial for step, group in zip(reached, peers, strict=True) for trial in in_order(group, step, objectives)]

@@ -1,98 +1,188 @@
 """The search stage: ask the scheduler, run the slice, keep the result; until nothing is left or affordable."""
 
-from autopeft.domain.trials import Split, TrialRecord, TrialSpec
+from contextlib import closing
+from dataclasses import replace
+
+from autopeft.domain.trials import Split, TrialRecord, TrialSpec, by_number
+from autopeft.domain.units import format_bytes
 from autopeft.errors import RunError
-from autopeft.search.confirm_stage import confirm_seconds
+from autopeft.execution.protocol import Finished
+from autopeft.search.confirm_stage import confirm_seconds, confirm_steps
 from autopeft.search.context import SearchContext
-from autopeft.search.costs import slice_seconds
-from autopeft.search.keep import keep_slice
-from autopeft.search.sampler import Proposal, propose
-from autopeft.search.scheduler import Advance, Start, decide, ranking
-from autopeft.search.storage import StudyMirror
-from autopeft.training.slice import SliceAbandoned
+from autopeft.search.costs import slice_seconds, step_seconds
+from autopeft.search.disk import make_room
+from autopeft.search.dispatch import Job, drive
+from autopeft.search.sampler import Proposal, Sampling, propose
+from autopeft.search.scheduler import Advance, Start, View, ranking
+from autopeft.search.schedulers import SCHEDULERS
+from autopeft.search.storage import Study
 
 # A method whose first so many trials all failed is not proposed again.
 FAILURES_UNTIL_DROPPED = 2
+# When so many trials have failed and none has finished a rung, the rest would too.
+FAILURES_UNTIL_HOPELESS = 5
 PROPOSAL_ATTEMPTS = 20
 
 
-def search_stage(context: SearchContext) -> list[TrialRecord]:
-    """Run the stage from wherever the run directory stands; gives all trials.
+def search_stage(context: SearchContext) -> tuple[list[TrialRecord], list[TrialRecord]]:
+    """Run the stage from wherever the run directory stands; gives all trials, and those of other processes.
 
     Raises:
-        RunError: every trial failed, or the disk is full.
+        RunError: every trial failed, the disk is full, or the workers cannot run.
     """
     records = [folder.record() for folder in context.run.trials()]
-    mirror = StudyMirror(context.run.path / "study.db", {i: context.methods[i] for i in context.searched})
-    mirror.started(records)
-    while not context.stop.requested:
-        decision = decide(records, context.plan.rung_steps, may_start=_may_start(context, records))
-        if decision is None or not _affordable(context, decision, records):
-            break
-        if isinstance(decision, Start):
-            record = _start(context, records)
-            if record is None:
-                break
-            records.append(record)
-            mirror.started(records)
-        else:
-            record = records[decision.number]
-        if not _advance(context, record, decision.to_step, records):
-            break
-    if not context.stop.requested:
-        _finish(context, records, mirror)
-    return records
+    with closing(context.study()) as study:
+        study.started(records)
+        search = _Search(context, records, study)
+        drive(context, search.choose, search.done)
+        if not context.stop.requested:
+            study.finished(records)
+            _refuse_failure(context, records)
+        return records, study.peers()
 
 
-def _may_start(context: SearchContext, records: list[TrialRecord]) -> bool:
-    limit = context.request.trials
-    return limit is None or len(records) < limit
+class _Search:
+    """What to run next, and what is known so far."""
 
+    def __init__(self, context: SearchContext, records: list[TrialRecord], study: Study) -> None:
+        self._context = context
+        self._records = records
+        self._study = study
+        self._peers: list[TrialRecord] = []
+        self._busy: set[int] = set()
+        self._ended = False
 
-def _affordable(context: SearchContext, decision: Advance | Start, records: list[TrialRecord]) -> bool:
-    """Whether the slice leaves the confirm stage its time; the first trial always starts."""
-    if context.request.budget_seconds is None or not records:
-        return True
-    if isinstance(decision, Start):
-        method, done = _next_method(context, records), 0
-    else:
-        method, done = records[decision.number].spec.method, records[decision.number].steps_done
-    rows = context.validation_rows if decision.to_step == context.plan.full_steps else context.plan.rung_rows
-    cost = slice_seconds(method, done, decision.to_step, rows, records, context.plan)
-    return cost <= context.remaining_seconds - confirm_seconds(context, records)
-
-
-def _next_method(context: SearchContext, records: list[TrialRecord]) -> str:
-    if len(records) < len(context.starts):
-        return context.starts[len(records)].method
-    return records[-1].spec.method
-
-
-def _start(context: SearchContext, records: list[TrialRecord]) -> TrialRecord | None:
-    """Write the next trial's spec; None when no configuration fits."""
-    number = len(records)
-    if number < len(context.starts):
-        proposal, origin = context.starts[number], "start"
-    else:
-        found = _feasible_proposal(context, records)
-        if found is None:
-            context.observer.note("no further configuration is predicted to fit: the search ends here")
+    def choose(self) -> Job | None:
+        """The next slice; None while there is nothing to do, and for good once it could not be afforded."""
+        if self._ended or hopeless(self._records):
             return None
-        proposal, origin = found, "sampler"
-    split = context.split(proposal) or Split()
-    spec = TrialSpec(number, proposal.method, proposal.hyperparameters, context.plan.seeds[0], split)
-    context.run.trial(number).create(spec, origin)
-    return TrialRecord(spec)
+        context = self._context
+        decision = SCHEDULERS[context.request.scheduler](self._view())
+        if decision is None:
+            return None
+        reserve = confirm_seconds(context, self._records)
+        record = None
+        if self._affordable(decision, reserve) and self._has_room(decision):
+            record = self._start() if isinstance(decision, Start) else by_number(self._records, decision.number)
+        if record is None:
+            self._ended = True
+            return None
+        self._show(record, decision.to_step)
+        self._busy.add(record.spec.number)
+        # Until one trial has something to confirm, none is abandoned.
+        reserve = reserve if ranking(self._records) else 0.0
+        return Job(record, context.run.trial(record.spec.number), decision.to_step, "search", reserve)
+
+    def done(self, job: Job, finished: Finished) -> None:
+        """Say what went wrong; an abandoned slice means that time has run out."""
+        spec, result = job.record.spec, finished.result
+        self._busy.discard(spec.number)
+        if result is None:
+            self._ended = True
+            return
+        if spec != finished.task.spec:
+            rows = spec.split.micro_batch_size(self._context.plan.batch_size)
+            self._context.observer.note(f"trial {spec.number} ran out of memory: from here on {rows} rows at a time")
+        if result.error:
+            self._context.observer.note(f"trial {spec.number} ({spec.method}) {result.failure}: {result.error}")
+        self._study.advanced(job.record)
+
+    def _view(self) -> View:
+        context, plan = self._context, self._context.plan
+        number = self._study.next_number(self._records, context.request.trials)
+        self._peers = self._study.peers()
+
+        def cost(method: str, steps: int) -> float:
+            return steps * step_seconds(method, self._records, plan)
+
+        view = View(
+            trials=[*self._records, *self._peers],
+            rungs=plan.rung_steps,
+            next_number=number,
+            busy=frozenset(self._busy | {peer.spec.number for peer in self._peers}),
+            objectives=context.request.objectives,
+            seed=context.request.seed,
+        )
+        # Without a budget of time, nothing that a clock measured decides.
+        return view if context.request.wall_seconds is None else replace(view, cost=cost)
+
+    def _affordable(self, decision: Advance | Start, reserve_seconds: float) -> bool:
+        """Whether the slice leaves the confirm stage its time and tokens; the first trial always starts."""
+        if not self._records:
+            return True
+        context, plan, records = self._context, self._context.plan, self._records
+        if isinstance(decision, Start):
+            method, done = self._next_method(), 0
+        else:
+            trial = by_number(records, decision.number)
+            method, done = trial.spec.method, trial.steps_done
+        rows = context.validation_rows if decision.to_step == plan.full_steps else plan.rung_rows
+        if (
+            slice_seconds(method, done, decision.to_step, rows, records, plan)
+            > context.remaining_seconds - reserve_seconds
+        ):
+            return False
+        steps = sum(record.steps_done for record in records) + decision.to_step - done + confirm_steps(context, records)
+        return context.request.tokens is None or steps * plan.step_tokens <= context.request.tokens
+
+    def _has_room(self, decision: Advance | Start) -> bool:
+        needed = {decision.number} if isinstance(decision, Advance) else set()
+        if make_room(self._context, self._records, frozenset(self._busy | needed)):
+            return True
+        limit = format_bytes(self._context.request.disk_bytes or 0)
+        self._context.observer.note(f"no room for another checkpoint within --max-disk {limit}: the search ends here")
+        return False
+
+    def _next_method(self) -> str:
+        if len(self._records) < len(self._context.starts):
+            return self._context.starts[len(self._records)].method
+        return self._records[-1].spec.method
+
+    def _start(self) -> TrialRecord | None:
+        """Write the next trial's spec; None when no configuration fits, or other processes have begun the last."""
+        context = self._context
+        number = self._study.allocate(self._records, context.request.trials)
+        found = None if number is None else self._proposal(number)
+        if number is None or found is None:
+            return None
+        proposal, origin = found
+        split = context.split(proposal) or Split()
+        spec = TrialSpec(number, proposal.method, proposal.hyperparameters, context.plan.seeds[0], split)
+        context.run.trial(number).create(spec, origin)
+        record = TrialRecord(spec)
+        self._records.append(record)
+        self._study.started(self._records)
+        return record
+
+    def _proposal(self, number: int) -> tuple[Proposal, str] | None:
+        """The configuration of a new trial, and where it comes from."""
+        adopted = self._study.adopted()
+        if adopted is not None:
+            return adopted, "adopted"
+        if number < len(self._context.starts):
+            return self._context.starts[number], "start"
+        found = _feasible_proposal(self._context, [*self._records, *self._peers], number)
+        if found is None:
+            self._context.observer.note("no further configuration is predicted to fit: the search ends here")
+            return None
+        return found, "sampler"
+
+    def _show(self, record: TrialRecord, to_step: int) -> None:
+        context, spec = self._context, record.spec
+        done = sum(len(one.slices) for one in self._records)
+        activity = f"trial {spec.number}: {spec.method} to step {to_step}"
+        context.show("search", activity, done, self._records, _best(context, self._records))
 
 
-def _feasible_proposal(context: SearchContext, records: list[TrialRecord]) -> Proposal | None:
+def _feasible_proposal(context: SearchContext, records: list[TrialRecord], first: int) -> Proposal | None:
     methods = [context.methods[name] for name in context.searched]
     dropped = dropped_methods(records)
     if len(dropped) == len(methods):
         return None
+    sampling = Sampling(context.request.sampler, context.request.objectives, context.request.seed)
     for attempt in range(PROPOSAL_ATTEMPTS):
-        number = len(records) + attempt * 1_000_000
-        proposal = propose(records, methods, number=number, seed=context.request.seed, excluded=dropped)
+        number = first + attempt * 1_000_000
+        proposal = propose(records, methods, number=number, sampling=sampling, excluded=dropped)
         if context.split(proposal) is not None:
             return proposal
     return None
@@ -107,48 +197,33 @@ def dropped_methods(records: list[TrialRecord]) -> list[str]:
     return sorted(m for m, count in failures.items() if count >= FAILURES_UNTIL_DROPPED and m not in succeeded)
 
 
-def _advance(context: SearchContext, record: TrialRecord, to_step: int, records: list[TrialRecord]) -> bool:
-    """Run one slice and keep it; False when it was abandoned because time ran out."""
-    spec = record.spec
-    done = sum(len(r.slices) for r in records)
-    context.show(
-        "search", f"trial {spec.number}: {spec.method} to step {to_step}", done, records, _best(records, context.metric)
-    )
-    folder = context.run.trial(spec.number)
-    reserve = confirm_seconds(context, records)
-
-    def out_of_time() -> bool:
-        return context.remaining_seconds < reserve and len(ranking(records)) > 0
-
-    with context.ledger.spend("search"):
-        try:
-            result = context.executor.run_slice(
-                spec, folder.path, from_step=record.steps_done, to_step=to_step, should_stop=out_of_time
-            )
-        except SliceAbandoned:
-            return False
-        keep_slice(folder, record, result)
-    if record.spec != spec:
-        rows = record.spec.split.micro_batch_size(context.plan.batch_size)
-        context.observer.note(f"trial {spec.number} ran out of memory: from here on {rows} rows at a time")
-    context.ledger.book("search", 0.0, compute_seconds=result.train_seconds + result.evaluation_seconds)
-    if result.error:
-        context.observer.note(f"trial {spec.number} ({spec.method}) {result.failure}: {result.error}")
-    return True
+def hopeless(records: list[TrialRecord]) -> bool:
+    """Whether so many trials failed, and all of them, that the search need not go on."""
+    failed = sum(record.state in ("failed", "oom") for record in records)
+    return failed >= FAILURES_UNTIL_HOPELESS and not ranking(records)
 
 
-def _best(records: list[TrialRecord], metric_name: str) -> str:
-    ranked = ranking(records)
+def _best(context: SearchContext, records: list[TrialRecord]) -> str:
+    ranked = ranking(records, context.request.objectives)
     if not ranked:
         return ""
     best = ranked[0]
     metric = best.slices[-1].validation_metric
-    shown = f", {metric_name} {metric:.3f}" if metric is not None else ""
+    shown = f", {context.metric} {metric:.3f}" if metric is not None else ""
     return f"trial {best.spec.number} {best.spec.method}: loss {best.loss:.3f}{shown} at step {best.steps_done}"
 
 
-def _finish(context: SearchContext, records: list[TrialRecord], mirror: StudyMirror) -> None:
-    mirror.finished(records)
-    if records and not ranking(records):
-        first = next((folder.slices()[0].error for folder in context.run.trials() if folder.slices()), "unknown")
-        raise RunError(f"every trial failed; the first: {first}", hint=f"see {context.run.path}/trials/*/error.txt")
+def _refuse_failure(context: SearchContext, records: list[TrialRecord]) -> None:
+    """See that there is something to go on with.
+
+    Raises:
+        RunError: every trial failed.
+    """
+    if not records or ranking(records):
+        return
+    errors = [piece.error for folder in context.run.trials() for piece in folder.slices() if piece.error]
+    first = errors[0] if errors else "unknown"
+    raise RunError(
+        f"each of the {len(records)} trials so far failed; the first: {first}",
+        hint=f"see {context.run.path}/trials/*/error.txt",
+    )

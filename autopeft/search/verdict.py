@@ -27,6 +27,10 @@ class Comparison:
         """Whether the interval holds 0."""
         return abs(self.difference) <= self.half_width
 
+    def to_dict(self, metric: str) -> dict[str, float | str]:
+        """`winner_lead` in result.json; `metric` is what single rows are compared by."""
+        return {"metric": metric, "difference": self.difference, "half_width": self.half_width}
+
 
 def compare(winner: Sequence[float], other: Sequence[float]) -> Comparison:
     """Paired over rows.

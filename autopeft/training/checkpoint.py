@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -11,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from autopeft.errors import RunError
 from autopeft.modeling.adapter_files import load_trainable_state, trainable_state
 
-_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+# `projection` is of GaLore.
+_MOMENTS = ("exp_avg", "exp_avg_sq", "step", "projection")
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
@@ -45,7 +47,8 @@ def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # its folder may be what cannot be written
+            temporary.unlink(missing_ok=True)
         raise RunError(f"cannot write {path}: {error}", hint="make room, then `autopeft resume`") from error
 
 

@@ -1,17 +1,16 @@
-"""Loss and predictions of a model on given rows, example by example.
-
-Shapes: B rows, L tokens, C labels, V vocabulary.
-"""
+"""Losses and answers of a model on given rows, example by example."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from autopeft.domain.evaluation import Evaluation
+from autopeft.training.answers import AnswerReader
+from autopeft.training.row_losses import row_losses
 
-IGNORED = -100
-_Part = tuple[Tensor, Tensor, Tensor, Tensor]
+_Row = tuple[float, float, Any, Any]
 
 
 @torch.no_grad()
@@ -21,47 +20,49 @@ def evaluate(
     *,
     autocast: torch.dtype | None,
     device: torch.device,
+    reader: AnswerReader | None = None,
 ) -> Evaluation:
     """Run `model` in eval mode over (row numbers, batch) pairs; rows come back in ascending order.
 
-    A batch holds `labels`: (B,) classes, or (B, L) tokens with -100 where nothing is to be predicted. Token
-    labels of a decoder-only model are those of the same position (shifted here, as its own loss does).
+    Args:
+        model: plain or wrapped by peft.
+        batches: row numbers and the model's arguments, as `row_losses` takes them.
+        autocast: dtype of matrix products, or None for the weights' own.
+        device: where the model is.
+        reader: of true and predicted answers; None gives losses, and classes where the labels are classes.
     """
     was_training = model.training
     model.eval()
-    parts: dict[int, tuple[float, float, int, int]] = {}
+    parts: dict[int, _Row] = {}
     for rows, batch in batches:
         moved = {name: tensor.to(device) for name, tensor in batch.items()}
         with torch.autocast(device.type, dtype=autocast or torch.bfloat16, enabled=autocast is not None):
-            columns = [column.tolist() for column in _batch(model, moved)]
+            found = row_losses(model, moved)
+            answers = _classes(moved, found.logits) if reader is None else reader.read(model, rows, found.logits)
+        columns = (found.losses.tolist(), found.weights.tolist(), *answers)
         parts |= dict(zip(map(int, rows), zip(*columns, strict=True), strict=True))
     model.train(was_training)
-    return _gather([parts[row] for row in sorted(parts)])
+    return _gather(parts, reader)
 
 
-def _batch(model: nn.Module, batch: Mapping[str, Tensor]) -> _Part:
-    """Per row: summed loss, number of targets, predicted and true label (-1 for language models); each (B,)."""
-    labels = batch["labels"]
-    encoder_decoder = bool(getattr(model.config, "is_encoder_decoder", False))
-    inputs = dict(batch) if encoder_decoder else {name: t for name, t in batch.items() if name != "labels"}
-    logits = model(**inputs).logits.float()
-    if labels.dim() == 1:
-        losses = nn.functional.cross_entropy(logits, labels, reduction="none")
-        return losses, torch.ones_like(losses), logits.argmax(-1), labels
-    # Prompt methods put virtual tokens in front: the last L positions are the text's.
-    logits = logits[:, -labels.shape[1] :, :]
-    if not encoder_decoder:
-        logits, labels = logits[:, :-1, :], labels[:, 1:]
-    losses = nn.functional.cross_entropy(logits.transpose(1, 2), labels, reduction="none", ignore_index=IGNORED)
-    none = torch.full((labels.shape[0],), -1)
-    return losses.sum(1), (labels != IGNORED).sum(1).float(), none, none
+def _classes(batch: Mapping[str, Tensor], logits: Tensor) -> tuple[list[Any], list[Any]]:
+    labels = batch.get("labels")
+    if labels is None or labels.dim() > 1 or labels.is_floating_point():
+        none = [None] * len(batch["input_ids"])
+        return none, none
+    return labels.tolist(), logits.argmax(-1).tolist()
 
 
-def _gather(rows: list[tuple[float, float, int, int]]) -> Evaluation:
-    classes = [row for row in rows if row[3] >= 0]
+def _gather(parts: Mapping[int, _Row], reader: AnswerReader | None) -> Evaluation:
+    order = sorted(parts)
+    rows = [parts[row] for row in order]
+    answered = [row for row in rows if row[2] is not None]
+    labels, predictions = tuple(row[2] for row in answered), tuple(row[3] for row in answered)
     return Evaluation(
         row_losses=tuple(row[0] for row in rows),
         row_weights=tuple(row[1] for row in rows),
-        predictions=tuple(row[2] for row in classes),
-        labels=tuple(row[3] for row in classes),
+        predictions=predictions,
+        labels=labels,
+        row_bytes=() if reader is None else reader.row_bytes(order),
+        answer_scores=() if reader is None or not answered else reader.scores(labels, predictions),
     )

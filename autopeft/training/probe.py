@@ -12,6 +12,7 @@ from autopeft.domain.trials import TrialSpec
 from autopeft.modeling.step import build_optimizer, training_step
 from autopeft.training.evaluation import evaluate
 from autopeft.training.worker import Worker
+from autopeft.training.writing import write
 
 MEASURED_BATCHES = 4
 EVALUATED_BATCHES = 3
@@ -24,10 +25,12 @@ class Probe:
     Attributes:
         step_seconds: mean of an optimizer step over batches of the training order.
         evaluation_row_seconds: mean of one evaluated row.
+        writing_row_seconds: of one written answer beside that; 0 where none is written.
     """
 
     step_seconds: float
     evaluation_row_seconds: float
+    writing_row_seconds: float = 0.0
 
 
 def probe(worker: Worker, spec: TrialSpec) -> Probe:
@@ -43,7 +46,7 @@ def probe(worker: Worker, spec: TrialSpec) -> Probe:
 
         train(batches[0])
         least = [_least_seconds(partial(train, micro_batches)) for micro_batches in batches]
-        return Probe(sum(least) / len(least), _row_seconds(worker, model))
+        return Probe(sum(least) / len(least), _row_seconds(worker, model), _writing_row_seconds(worker, model))
 
 
 def _row_seconds(worker: Worker, model: torch.nn.Module) -> float:
@@ -55,6 +58,21 @@ def _row_seconds(worker: Worker, model: torch.nn.Module) -> float:
         evaluate(model, taken, autocast=worker.autocast, device=worker.device)
 
     return _least_seconds(run) / sum(len(rows) for rows, _ in taken)
+
+
+def _writing_row_seconds(worker: Worker, model: torch.nn.Module) -> float:
+    """Seconds of one written answer, over a batch of middling length; once, since it takes long."""
+    reader = worker.reader("validation")
+    if reader.writer is None:
+        return 0.0
+    batches = list(worker.evaluation("validation"))
+    rows, _ = batches[len(batches) // 2]
+    model.eval()
+    began = time.perf_counter()
+    write(model, worker.data.splits["validation"], rows, reader.writer)
+    seconds = time.perf_counter() - began
+    model.train()
+    return seconds / len(rows)
 
 
 def _least_seconds(work: Callable[[], None]) -> float:

@@ -132,7 +132,8 @@ def _train(
     evaluated = time.perf_counter()
     rows = None if to_step == worker.plan.full_steps else worker.rung_rows
     batches = worker.evaluation("validation", rows)
-    evaluation = evaluate(model, batches, autocast=worker.autocast, device=worker.device)
+    reader = worker.reader("validation", writes=rows is None)
+    evaluation = evaluate(model, batches, autocast=worker.autocast, device=worker.device, reader=reader)
     if not math.isfinite(evaluation.loss):
         raise DivergedError(f"the validation loss at step {to_step} is {evaluation.loss}")
     evaluation_seconds = time.perf_counter() - evaluated
@@ -205,22 +206,23 @@ class _Steps:
 
 
 def _failure(error: Exception, folder: Path, from_step: int, wall_seconds: float) -> SliceResult:
-    """The result of a slice that went wrong; the traceback goes to `error.txt` beside the events."""
+    """The result of a slice that went wrong; the traceback goes to `error.txt` beside the events.
+
+    Raises:
+        RunError: the disk is full or not writable.
+    """
     out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
     text = error.message if isinstance(error, AutopeftError) else str(error)
     first_line = next(iter(text.strip().splitlines()), "")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "error.txt").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-    return SliceResult(
-        to_step=from_step,
-        validation_loss=None,
-        validation_loss_standard_error=None,
-        validation_metric=None,
-        validation_metric_standard_error=None,
-        train_losses=(),
-        train_seconds=0.0,
-        evaluation_seconds=0.0,
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "error.txt").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError as full:
+        message = f"cannot write to {folder}: {full.strerror}"
+        raise RunError(message, hint="make room, then `autopeft resume`") from error
+    return SliceResult.failed(
+        from_step,
+        f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__,
         wall_seconds=wall_seconds,
-        error=f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__,
         failure="oom" if out_of_memory else "failed",
     )

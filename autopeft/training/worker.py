@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,10 @@ from autopeft.domain.plan import TrainingPlan, derived_seed
 from autopeft.domain.tasks import TaskSpec
 from autopeft.domain.trials import Split, TrialSpec
 from autopeft.modeling.build import enable_gradient_checkpointing
+from autopeft.modeling.training_hooks import ROW_WEIGHTS
 from autopeft.modeling.wrap import wrap
+from autopeft.training.answers import AnswerReader, reader_of
+from autopeft.training.writing import Writer
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 
@@ -35,6 +39,7 @@ class Worker:
         data: encoded.
         plan: what every slice shares.
         draws_head: whether each seed draws its own head; else all start from the base's.
+        tokenizer: of the base, where answers are written and scored; else None.
     """
 
     base: PreTrainedModel
@@ -44,6 +49,7 @@ class Worker:
     data: TaskData
     plan: TrainingPlan
     draws_head: bool = True
+    tokenizer: Any = None
 
     @property
     def device(self) -> torch.device:
@@ -85,8 +91,10 @@ class Worker:
         return TrainingOrder(self.data.splits["train"].lengths, self.plan.batch_size, seed)
 
     def training_batch(self, rows: Sequence[int] | np.ndarray) -> dict[str, Tensor]:
-        """Training rows on the device."""
+        """Training rows on the device, with what each counts where classes are weighted."""
         batch = self.data.batch("train", rows)
+        if self.plan.class_weights is not None:
+            batch[ROW_WEIGHTS] = torch.tensor(self.plan.class_weights)[batch["labels"]]
         return {name: tensor.to(self.device) for name, tensor in batch.items()}
 
     def micro_batches(self, rows: Sequence[int] | np.ndarray, split: Split) -> list[dict[str, Tensor]]:
@@ -95,6 +103,13 @@ class Worker:
         parts = min(split.accumulation, len(rows))
         cut = {name: tensor.tensor_split(parts) for name, tensor in batch.items()}
         return [{name: pieces[part] for name, pieces in cut.items()} for part in range(parts)]
+
+    def reader(self, split: str, *, writes: bool = True) -> AnswerReader:
+        """Of the answers to a split's rows; written ones only where `writes` says so, since they take long."""
+        writer = None
+        if writes and self.tokenizer is not None:
+            writer = Writer(self.tokenizer, self.data.pad_id, self.data.max_target_length or 1)
+        return reader_of(self.task, self.data, split, writer)
 
     def evaluation(
         self, split: str, rows: np.ndarray | None = None

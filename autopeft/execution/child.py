@@ -1,0 +1,116 @@
+"""The worker process: loads the base model once, then runs slices until nobody asks any more.
+
+It reads its setup and its tasks from standard input and answers on standard output. The end of the input means that
+the search is gone, however it went: then this process ends too, at the next step.
+"""
+
+import os
+import select
+import signal
+from pathlib import Path
+from typing import Any
+
+from autopeft.domain.trials import TrialSpec
+from autopeft.errors import AutopeftError
+from autopeft.execution.in_process import InProcessExecutor
+from autopeft.execution.loading import WorkerSetup, worker_from
+from autopeft.execution.messages import decode, encode, plain_evaluation, slice_task
+from autopeft.training.slice import SliceAbandoned
+
+_CHUNK_BYTES = 65536
+
+
+class Orphaned(SystemExit):
+    """The search has gone."""
+
+
+class Inbox:
+    """Messages on a file descriptor, line by line.
+
+    Args:
+        descriptor: to read from.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._buffer = b""
+
+    def next(self) -> dict[str, Any]:
+        """The next message, waiting for it.
+
+        Raises:
+            Orphaned: there will be none.
+        """
+        while b"\n" not in self._buffer:
+            chunk = os.read(self._descriptor, _CHUNK_BYTES)
+            if not chunk:
+                raise Orphaned
+            self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return decode(line)
+
+    def stop_requested(self) -> bool:
+        """Whether a message has come; during a slice that can only be to stop it.
+
+        Raises:
+            Orphaned: there will be none.
+        """
+        if b"\n" not in self._buffer and not select.select([self._descriptor], [], [], 0)[0]:
+            return False
+        return bool(self.next()["do"] == "stop")
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    # A Ctrl-C at the terminal reaches every process; the search alone decides what it means.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    answers = os.dup(1)
+    os.dup2(2, 1)  # what libraries print is no answer
+    inbox = Inbox(0)
+    try:
+        executor = InProcessExecutor(worker_from(WorkerSetup(**inbox.next())))
+    except AutopeftError as error:
+        _answer(answers, _refusal(error))
+        return
+    _answer(answers, {"ready": True})
+    while True:
+        message = inbox.next()
+        if message["do"] == "stop":  # it came when the slice had just ended
+            continue
+        try:
+            answer = _obey(executor, message, inbox)
+        except SliceAbandoned:
+            answer = {"abandoned": True}
+        except AutopeftError as error:
+            answer = _refusal(error)
+        _answer(answers, answer)
+
+
+def _obey(executor: InProcessExecutor, message: dict[str, Any], inbox: Inbox) -> dict[str, Any]:
+    match message["do"]:
+        case "slice":
+            return {"result": executor.run(slice_task(message), inbox.stop_requested).to_dict()}
+        case "test":
+            return {"evaluation": plain_evaluation(executor.test(*_trained(message)))}
+        case _:
+            executor.export(*_trained(message), Path(message["target"]))
+            return {"exported": True}
+
+
+def _trained(message: dict[str, Any]) -> tuple[TrialSpec, Path, int]:
+    return TrialSpec.from_dict(message["spec"]), Path(message["folder"]), message["step"]
+
+
+def _refusal(error: AutopeftError) -> dict[str, Any]:
+    return {"refused": error.message, "hint": error.hint}
+
+
+def _answer(descriptor: int, message: dict[str, Any]) -> None:
+    line = encode(message)
+    while line:
+        line = line[os.write(descriptor, line) :]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""A worker's base model and data, loaded the same way in this process and in another one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from autopeft.catalog.load import load_catalog
+from autopeft.data.task_data import TaskData, load_task_data_from
+from autopeft.domain.methods import MethodSpec
+from autopeft.domain.metrics import with_metric, writes_answers
+from autopeft.domain.models import ArchitectureSpec, ModelSpec
+from autopeft.domain.plan import TrainingPlan
+from autopeft.domain.tasks import TaskSpec
+from autopeft.modeling.architecture import architecture_of
+from autopeft.modeling.build import load_base
+from autopeft.modeling.source import read_model, require_weights
+from autopeft.modeling.tokenizer import load_tokenizer
+from autopeft.training.checkpoint import load_tensors
+from autopeft.training.device_memory import hold_to_budget
+from autopeft.training.head_start import with_head_start
+from autopeft.training.worker import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSetup:
+    """What a process needs to load a worker, as plain JSON values.
+
+    Attributes:
+        model: folder with the weights.
+        task: id.
+        data: folder of the encoded data.
+        plan: what every slice shares, as a dict.
+        catalog: folder of the user's own methods beside the shipped ones, or None.
+        metric: that the user chose, or None for the task's.
+        head_start: file with the head that every run starts from, or None.
+        threads: CPU threads, or None for torch's choice.
+        budget_bytes: what training may use of the device, or None.
+        context_bytes: of it, taken by the device's context.
+    """
+
+    model: str
+    task: str
+    data: str
+    plan: Mapping[str, Any]
+    catalog: str | None = None
+    metric: str | None = None
+    head_start: str | None = None
+    threads: int | None = None
+    budget_bytes: int | None = None
+    context_bytes: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def worker_from(setup: WorkerSetup) -> Worker:
+    """Load what the setup names.
+
+    Raises:
+        AutopeftError: something of it is not there any more, or damaged.
+    """
+    catalog = load_catalog(beside=setup.catalog)
+    model = read_model(setup.model, catalog)
+    architecture = architecture_of(model.config, catalog)
+    worker = load_worker(
+        model,
+        with_metric(catalog.task(setup.task).on(architecture.kind), setup.metric),
+        architecture,
+        load_task_data_from(Path(setup.data)),
+        catalog.methods,
+        TrainingPlan.from_dict(setup.plan),
+        threads=setup.threads,
+    )
+    hold_to_budget(worker.device, setup.budget_bytes, setup.context_bytes)
+    return worker if setup.head_start is None else with_head_start(worker, load_tensors(Path(setup.head_start)))
+
+
+def load_worker(
+    model: ModelSpec,
+    task: TaskSpec,
+    architecture: ArchitectureSpec,
+    data: TaskData,
+    methods: Mapping[str, MethodSpec],
+    plan: TrainingPlan,
+    *,
+    threads: int | None,
+) -> Worker:
+    """The base model with its weights on the best device there is.
+
+    Raises:
+        ModelError: there are no usable weights.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    base: PreTrainedModel = load_base(model, task, data.outputs, dtype="float32", device=device)
+    if base.config.pad_token_id is None:
+        # A classifier over a decoder finds a row's last token by it; the tokenizer may have chosen a stand-in.
+        base.config.pad_token_id = data.pad_id
+    tokenizer = load_tokenizer(require_weights(model)) if writes_answers(task) else None
+    return Worker(base, task, architecture, methods, data, plan, tokenizer=tokenizer)

@@ -1,0 +1,37 @@
+"""The address of a shared study's database: checked, and never shown with its password."""
+
+from importlib.util import find_spec
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from autopeft.errors import MissingDependencyError, UsageError
+
+# Dialect -> the driver that it is spoken to with, its module, and the extra that brings it.
+DRIVERS = {
+    "postgresql": ("postgresql+psycopg", "psycopg", "postgresql"),
+    "mysql": ("mysql+pymysql", "pymysql", "mysql"),
+    "sqlite": ("sqlite", "sqlite3", ""),
+}
+
+
+def parse_address(text: str) -> URL:
+    """The address with the driver that autopeft uses.
+
+    Raises:
+        UsageError: it is none, or of a database that studies cannot be kept in.
+        MissingDependencyError: its driver is not installed.
+    """
+    hint = "write postgresql://user@host/database or mysql://user@host/database"
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        # The text may hold a password: nothing of it is repeated.
+        raise UsageError("the --storage address cannot be read", hint=hint) from None
+    dialect = url.drivername.partition("+")[0]
+    if dialect not in DRIVERS:
+        raise UsageError(f"--storage takes no {dialect} database", hint=hint)
+    driver, module, extra = DRIVERS[dialect]
+    if find_spec(module) is None:
+        raise MissingDependencyError(f"{dialect} needs the package {module}", hint=f"pip install 'autopeft[{extra}]'")
+    return url.set(drivername=driver)

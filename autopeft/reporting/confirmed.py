@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from autopeft.reporting import wording
-from autopeft.reporting.contenders import Contender, Metric, SeedScore, gap
+from autopeft.reporting.contenders import Contender, Lead, Metric, SeedScore, gap
 from autopeft.reporting.reading import Record, flag, number, pairs, record, records, text, whole
 
 
@@ -29,7 +29,16 @@ def read_contenders(result: Record, metric: Metric) -> tuple[Contender, ...]:
     winner = next((contender for contender in ordered if contender.winner), None)
     if winner is None:
         return ordered
-    return tuple(c if c is winner else replace(c, gap=gap(c, winner, metric)) for c in ordered)
+    return tuple(_beside(contender, winner, metric) for contender in ordered)
+
+
+def _beside(contender: Contender, winner: Contender, metric: Metric) -> Contender:
+    """With its gap to the winner; a control that is the very trial that won has none."""
+    if contender is winner:
+        return contender
+    if contender.trial is not None and contender.trial == winner.trial:
+        return replace(contender, same_as_winner=True)
+    return replace(contender, gap=gap(contender, winner, metric))
 
 
 def _entries(result: Record) -> tuple[Record, ...]:
@@ -75,7 +84,9 @@ def _confirmed(entry: Record, metric: Metric, winner: bool) -> Contender:
         measured_peak_bytes=whole(entry, "measured_peak_bytes"),
         measured_kind=text(entry, "measured_kind"),
         seconds_per_step=number(entry, "seconds_per_step"),
+        row_seconds=number(entry, "evaluation_row_seconds"),
         winner=winner,
+        lead=_lead(entry),
     )
 
 
@@ -87,7 +98,14 @@ def _baseline(entry: Record, metric: Metric) -> Contender:
         mean=_scored(entry, "validation", metric),
         test=_scored(entry, "test", metric),
         test_standard_error=number(entry, "test_standard_error"),
+        lead=_lead(entry),
     )
+
+
+def _lead(entry: Record) -> Lead | None:
+    found = record(entry, "winner_lead")
+    difference, half_width = number(found, "difference"), number(found, "half_width")
+    return None if difference is None or half_width is None else Lead(text(found, "metric"), difference, half_width)
 
 
 def _fitted_on(entry: Record) -> str:

@@ -38,15 +38,41 @@ class Gap:
 
     Attributes:
         difference: contender minus winner, in the metric's unit; None where one of them is unknown.
-        standard_error: of that difference, taking the two as independent.
+        error: half the 95 % interval of a paired difference; else one standard error, the two taken as independent.
         split: `test`, or `validation` where one of them has no test figure.
-        relation: how the contender stands to the winner; a gap within one standard error is a tie.
+        relation: how the contender stands to the winner; a gap within its error is a tie.
+        paired: whether the two were compared row by row.
+        row_metric: what the rows were compared by, where that is not the metric itself; then it decides `relation`.
     """
 
     difference: float | None
-    standard_error: float | None
+    error: float | None
     split: Split
     relation: Relation
+    paired: bool = False
+    row_metric: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """How far the winner lies before a contender, row by row.
+
+    Attributes:
+        metric: that single rows are compared by, which is another than the task's where that is no mean over rows.
+        difference: in that metric; above 0 the winner is better, whatever its direction.
+        half_width: of the 95 % interval of the difference.
+    """
+
+    metric: str | None
+    difference: float
+    half_width: float
+
+    @property
+    def relation(self) -> Relation:
+        """How the contender stands to the winner."""
+        if abs(self.difference) <= self.half_width:
+            return "tie"
+        return "worse" if self.difference > 0 else "better"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +108,10 @@ class Contender:
         measured_peak_bytes: by the tracker or by CUDA.
         measured_kind: which of the two.
         seconds_per_step: of training.
+        row_seconds: of answering one row of the validation split.
         winner: whether this is the best adapter.
+        same_as_winner: whether it is the winner under another name, as plain LoRA that won.
+        lead: of the winner on the test split, row by row.
         gap: to the winner; None for the winner itself and where there is none.
     """
 
@@ -103,7 +132,10 @@ class Contender:
     measured_peak_bytes: int | None = None
     measured_kind: str | None = None
     seconds_per_step: float | None = None
+    row_seconds: float | None = None
     winner: bool = False
+    same_as_winner: bool = False
+    lead: Lead | None = None
     gap: Gap | None = None
 
     @property
@@ -121,9 +153,11 @@ class Contender:
 def gap(contender: Contender, winner: Contender, metric: Metric) -> Gap:
     """How `contender` stands to `winner`, on the test split where both were measured there.
 
-    A baseline has no standard error of its own: the winner's is taken for it, as both were measured on the
-    same rows.
+    Where the rows were compared one by one, that comparison is taken. Else a baseline has no standard error of
+    its own: the winner's is taken for it, as both were measured on the same rows.
     """
+    if contender.lead is not None:
+        return _paired(contender.lead, contender, winner, metric)
     on_test = contender.test is not None and winner.test is not None
     value, error = _figure(contender, on_test)
     best, best_error = _figure(winner, on_test)
@@ -134,6 +168,16 @@ def gap(contender: Contender, winner: Contender, metric: Metric) -> Gap:
         error = best_error
     both = math.hypot(error, best_error) if error is not None and best_error is not None else None
     return Gap(value - best, both, split, _relation(value - best, both, metric.maximize))
+
+
+def _paired(lead: Lead, contender: Contender, winner: Contender, metric: Metric) -> Gap:
+    """By the rows: the difference is the metric's own where single rows have it, else that of the two figures."""
+    if lead.metric in (None, metric.name):
+        difference = -lead.difference if metric.maximize else lead.difference
+        return Gap(difference, lead.half_width, "test", lead.relation, True)
+    known = contender.test is not None and winner.test is not None
+    figures = (contender.test or 0.0) - (winner.test or 0.0) if known else None
+    return Gap(figures, None, "test", lead.relation, True, lead.metric)
 
 
 def _figure(contender: Contender, on_test: bool) -> tuple[float | None, float | None]:

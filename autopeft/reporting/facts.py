@@ -6,69 +6,26 @@ from autopeft.errors import InputError
 from autopeft.reporting.confirmed import read_contenders, read_metric
 from autopeft.reporting.contenders import Contender, Metric
 from autopeft.reporting.costs import Memory, Time, read_memory, read_time
-from autopeft.reporting.reading import (
-    Pairs,
-    Record,
-    number,
-    pairs,
-    plain,
-    record,
-    records,
-    text,
-    texts,
-    whole,
-)
+from autopeft.reporting.importance import Importances, read_importances
+from autopeft.reporting.objectives import Front, read_front
+from autopeft.reporting.parallel import Parallel, read_parallel
+from autopeft.reporting.reading import Pairs, Record, pairs, plain, record, records, text, texts, whole
+from autopeft.reporting.reasons import MethodReasons, read_reasons
+from autopeft.reporting.subject import Asked, Data, read_asked, read_data
+from autopeft.reporting.timeline import Lane, read_timeline
+from autopeft.reporting.tradeoff import Tradeoff, read_tradeoffs
 from autopeft.reporting.trials import (
     Curves,
     MethodScores,
     TrialRow,
     common_rung,
+    losses_at,
     read_curves,
     read_leaderboard,
     read_methods,
 )
 
 SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the user asked for; None where it was left open."""
-
-    model: str | None
-    model_parameters: int | None
-    dataset: str | None
-    task: str | None
-    methods: tuple[str, ...]
-    budget_seconds: float | None
-    trials: int | None
-    gpu_mem_bytes: int | None
-    seed: int | None
-    command: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """What it was trained on: `rows` by split, `labels` with training rows, the most frequent first."""
-
-    rows: tuple[tuple[str, int], ...]
-    columns: tuple[str, ...]
-    labels: tuple[tuple[str, int], ...]
-    max_length: int | None
-    truncated_rows: int | None
-    batch_size: int | None
-    fingerprint: str | None
-    notes: tuple[str, ...]
-
-    @property
-    def total_rows(self) -> int:
-        """Over all splits."""
-        return sum(count for _, count in self.rows)
-
-    @property
-    def truncated_share(self) -> float | None:
-        """Of all rows; None where it is unknown."""
-        return None if self.truncated_rows is None or not self.total_rows else self.truncated_rows / self.total_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +60,18 @@ class Report:
         metric: what the winner is selected by.
         contenders: candidates, controls and baselines, the winner first.
         adapter: the best one, or None.
+        why: the recommender's reasons by method.
         leaderboard: all trials, best first.
         curves: learning curves.
         methods: scores by method at `rung`.
         rung: the step at which most trials were compared.
+        parallel: every trial's choices and loss side by side, or None.
+        importances: which choice mattered, or None.
+        tradeoffs: loss against each kind of cost.
+        front: of a search by several objectives, or None.
         memory: predicted against measured.
         time: the ledger.
+        timeline: what each worker did when.
         left_out: methods that were not searched.
         seeds: name and value.
         environment: name and value.
@@ -121,12 +84,18 @@ class Report:
     metric: Metric
     contenders: tuple[Contender, ...]
     adapter: Adapter | None
+    why: tuple[MethodReasons, ...]
     leaderboard: tuple[TrialRow, ...]
     curves: Curves
     methods: tuple[MethodScores, ...]
     rung: int | None
+    parallel: Parallel | None
+    importances: Importances | None
+    tradeoffs: tuple[Tradeoff, ...]
+    front: Front | None
     memory: Memory
     time: Time
+    timeline: tuple[Lane, ...]
     left_out: tuple[LeftOut, ...]
     seeds: tuple[tuple[str, str], ...]
     environment: tuple[tuple[str, str], ...]
@@ -135,6 +104,11 @@ class Report:
     def winner(self) -> Contender | None:
         """The best adapter's contender, or None."""
         return next((contender for contender in self.contenders if contender.winner), None)
+
+    @property
+    def winners_reasons(self) -> MethodReasons | None:
+        """Why the winner's method was tried, or None."""
+        return next((one for one in self.why if self.winner and one.method == self.winner.method), None)
 
     @property
     def trained(self) -> tuple[Contender, ...]:
@@ -146,6 +120,12 @@ class Report:
         """The best control with a known gap to the winner, or None."""
         known = (c for c in self.contenders if c.kind == "control" and c.gap and c.gap.difference is not None)
         return next(known, None)
+
+    @property
+    def unbeaten(self) -> Contender | None:
+        """The control that is itself the winner, or None."""
+        controls = (contender for contender in self.contenders if contender.kind == "control")
+        return next((control for control in controls if control.winner or control.same_as_winner), None)
 
     @property
     def failed(self) -> tuple[TrialRow, ...]:
@@ -167,21 +147,28 @@ def read_report(result: Record) -> Report:
         )
     metric = read_metric(result)
     contenders, leaderboard = read_contenders(result, metric), read_leaderboard(result)
-    status = text(result, "status") or "unknown"
+    rung, status = common_rung(result), text(result, "status") or "unknown"
+    losses = losses_at(result, rung)
     return Report(
         status=status,
         verdict=texts(result, "verdict") or (_no_verdict(status, leaderboard),),
-        asked=_asked(record(result, "asked")),
-        data=_data(record(result, "data")),
+        asked=read_asked(result),
+        data=read_data(result),
         metric=metric,
         contenders=contenders,
         adapter=_adapter(record(result, "best")),
+        why=read_reasons(result),
         leaderboard=leaderboard,
         curves=read_curves(result, leaderboard),
         methods=read_methods(result, leaderboard),
-        rung=common_rung(result),
+        rung=rung,
+        parallel=read_parallel(leaderboard, losses, rung),
+        importances=read_importances(result),
+        tradeoffs=read_tradeoffs(result, leaderboard, losses, rung),
+        front=read_front(result, metric.loss_decimals),
         memory=read_memory(leaderboard, contenders),
         time=read_time(result),
+        timeline=read_timeline(result),
         left_out=tuple(_left_out(entry) for entry in records(result, "excluded")),
         seeds=_listed(pairs(result, "seeds")),
         environment=_listed(pairs(result, "environment")),
@@ -194,40 +181,6 @@ def _no_verdict(status: str, leaderboard: tuple[TrialRow, ...]) -> str:
     if status == "running":
         return "The search is still running: there is no winner yet, and all figures are provisional."
     return "The search ended before a winner was confirmed; the leaderboard shows how far it came."
-
-
-def _asked(asked: Record) -> Asked:
-    return Asked(
-        model=text(asked, "model"),
-        model_parameters=whole(asked, "model_parameters"),
-        dataset=text(asked, "dataset"),
-        task=text(asked, "task"),
-        methods=texts(asked, "methods"),
-        budget_seconds=number(asked, "budget_seconds"),
-        trials=whole(asked, "trials"),
-        gpu_mem_bytes=whole(asked, "gpu_mem_bytes"),
-        seed=whole(asked, "seed"),
-        command=text(asked, "command"),
-    )
-
-
-def _data(data: Record) -> Data:
-    columns = [f"{name}: {plain(value)}" for name, value in pairs(data, "columns")]
-    return Data(
-        rows=_counts(data, "rows"),
-        columns=tuple(columns) or texts(data, "columns"),
-        labels=tuple(sorted(_counts(data, "labels"), key=lambda label: (-label[1], label[0]))),
-        max_length=whole(data, "max_length"),
-        truncated_rows=whole(data, "truncated_rows"),
-        batch_size=whole(data, "batch_size"),
-        fingerprint=text(data, "fingerprint"),
-        notes=texts(data, "notes"),
-    )
-
-
-def _counts(parent: Record, key: str) -> tuple[tuple[str, int], ...]:
-    counts = [(plain(name), whole(record(parent, key), name)) for name in record(parent, key)]
-    return tuple((name, count) for name, count in counts if count is not None)
 
 
 def _adapter(best: Record) -> Adapter | None:

@@ -5,6 +5,7 @@ page's light or dark style, and prints as it stands on the screen. These drawing
 style sheet, keep their text size at any width, and show on hover which trial a mark belongs to.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -12,7 +13,7 @@ from markupsafe import Markup
 from autopeft.reporting import svg, wording
 from autopeft.reporting.axis import Axis
 from autopeft.reporting.contenders import Contender
-from autopeft.reporting.costs import Memory
+from autopeft.reporting.costs import Memory, TimeEntry
 from autopeft.reporting.facts import Report
 from autopeft.reporting.ranges import comparison_axis, curve_axes, memory_axis, memory_unit, method_axis
 from autopeft.reporting.trials import Curve, MethodScores
@@ -63,35 +64,18 @@ def method_scores(report: Report) -> Strips | None:
     return Strips(rows, _scale(ruler), beyond)
 
 
-def ledger(report: Report) -> Strips | None:
-    """Where the time went: a bar for each entry."""
-    entries = [entry for entry in report.time.entries if entry.seconds > 0]
+def ledger(entries: Iterable[TimeEntry]) -> Strips | None:
+    """Where time went: a bar for each entry above zero."""
+    entries = [entry for entry in entries if entry.seconds > 0]
     if not entries:
         return None
     longest = max(entry.seconds for entry in entries)
-    rows = [
-        Strip(
-            entry.label,
-            "",
-            svg.plot(
-                [
-                    svg.element(
-                        "rect",
-                        x=0,
-                        y=6,
-                        width=svg.percent(entry.seconds / longest),
-                        height=_STRIP - 12,
-                        class_="bar",
-                    )
-                ],
-                _STRIP,
-                f"{entry.label}: {wording.duration(entry.seconds)}",
-                "strip",
-            ),
-            f"{wording.duration(entry.seconds)}, {wording.percent(entry.share, 1)}",
-        )
-        for entry in entries
-    ]
+    rows = []
+    for entry in entries:
+        said = f"{entry.label}: {wording.duration(entry.seconds)}"
+        box = svg.bar(0, entry.seconds / longest, 6, _STRIP - 12, "bar", said)
+        value = f"{wording.duration(entry.seconds)}, {wording.percent(entry.share, 1)}"
+        rows.append(Strip(entry.label, "", svg.plot([box], _STRIP, said, "strip"), value))
     return Strips(tuple(rows), Markup(""))
 
 
@@ -102,7 +86,7 @@ def curves(report: Report) -> Markup | None:
         return None
     across, up = curve_axes(report.curves)
     drawn = [curve for curve in reversed(shown) if curve.train]
-    lines = [(_line(curve, across, up), _line_class(curve), curve.label) for curve in drawn]
+    lines = [(_line(curve, across, up), _line_class(curve), curve.label, curve.number) for curve in drawn]
     decimals = report.metric.loss_decimals
     marks = [_rung_marks(curve, across, up, decimals) for curve in reversed(shown) if curve.highlighted]
     parts = [_grid(across, up), svg.paths(lines, _HEIGHT), *marks]
@@ -127,7 +111,7 @@ def memory(facts: Memory) -> Markup | None:
             f"{point.label} {point.title}: predicted {wording.size(point.predicted_bytes)}, "
             f"measured {wording.size(point.measured_bytes)} ({wording.signed_percent(point.error)})"
         )
-        parts.append(svg.mark(x, _HEIGHT * (1 - y), 0, "s0 faint", tip))
+        parts.append(svg.mark(x, _HEIGHT * (1 - y), 0, "s0 faint", tip, point.trial))
     return svg.plot(parts, _HEIGHT, "Peak memory: predicted over measured")
 
 
@@ -176,7 +160,7 @@ def _rung_marks(curve: Curve, across: Axis, up: Axis, decimals: int) -> Markup:
             low, high = (_HEIGHT * (1 - up.fraction(loss + side * error)) for side in (-1, 1))
             parts.append(svg.line(x, low, x, high, f"error s{series}"))
         tip = f"{curve.label}, step {step:g}: validation loss {wording.with_spread(loss, error, decimals)}"
-        parts.append(svg.mark(x, y, series, f"s{series}", tip))
+        parts.append(svg.mark(x, y, series, f"s{series}", tip, curve.number))
     return Markup("").join(parts)
 
 

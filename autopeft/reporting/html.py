@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from autopeft.reporting import figures, wording
+from autopeft.reporting import figures, figures_tried, wording
 from autopeft.reporting.facts import Report
 from autopeft.reporting.ranges import memory_unit
 
@@ -31,6 +31,7 @@ _FILTERS = (
     wording.percent,
     wording.small_percent,
     wording.counts,
+    wording.lengths,
     wording.knobs,
     wording.plural,
 )
@@ -53,15 +54,26 @@ def render_html(report: Report) -> str:
             script_hash=_hash(script),
             comparison=figures.comparison(report),
             method_scores=figures.method_scores(report),
-            ledger=figures.ledger(report),
+            ledger=figures.ledger(report.time.entries),
+            work=figures.ledger(report.time.work),
             curves=figures.curves(report),
             legend=figures.legend(report),
+            parallel=figures_tried.parallel(report),
+            importances=figures_tried.importances(report),
+            tradeoffs=figures_tried.tradeoffs(report),
+            timeline=figures_tried.timeline(report),
             memory=figures.memory(report.memory),
             memory_unit=memory_unit(report.memory)[1],
             trainable_share=trainable / base if trainable and base else None,
             label_total=sum(count for _, count in report.data.labels),
         )
     )
+
+
+def page_parts() -> tuple[Environment, str, str]:
+    """What another page of the house is made with: the templates, the style, and the style's hash."""
+    style = _text("style.css")
+    return _environment(), style, _hash(style)
 
 
 @lru_cache(maxsize=1)

@@ -97,6 +97,52 @@ def methods(report: Report, picture: str) -> str:
     return section("Score by method", picture, table(header, rows, right=range(1, 6)), note)
 
 
+def parallel(report: Report, picture: str) -> str:
+    """Every trial at a glance; empty without a picture."""
+    note = (
+        "A line is one trial, through its method, its hyperparameters, its trainable parameters and its validation"
+        f" loss at step {wording.whole(report.rung)}. In colour: the best of the leaderboard."
+    )
+    return section("Every trial at a glance", picture, note) if picture else ""
+
+
+def importances(report: Report, picture: str) -> str:
+    """Which choice mattered; empty where nothing is known."""
+    facts = report.importances
+    if facts is None:
+        return ""
+    count = "" if facts.trials is None else f", over {wording.plural(facts.trials, 'trial')}"
+    note = (
+        f"By {facts.evaluator}{count}: how much a choice tells the best tenth of the trials from the rest. With few"
+        " trials this is a hint and no proof."
+    )
+    rows = [(entry.name, wording.percent(entry.share)) for entry in facts.entries if entry.share >= 0.01]
+    return section("Which choice mattered", picture, table(["Choice", "Share"], rows, right=(1,)), inline(note))
+
+
+def tradeoffs(report: Report, picture: str) -> str:
+    """Loss against each kind of cost: the trials that no other beats at both."""
+    if not report.tradeoffs:
+        return ""
+    decimals = report.metric.loss_decimals
+    rows = [
+        (tradeoff.name, f"#{point.number}", tradeoff.words(point.cost), wording.score(point.loss, decimals))
+        for tradeoff in report.tradeoffs
+        for point in tradeoff.points
+        if point.front
+    ]
+    header = ["Cost", "Trial", "Costs", f"Validation loss at step {wording.whole(report.rung)}"]
+    note = "Trials that no other beats at both. In the picture they are squares."
+    return section("Loss against cost", picture, table(header, rows, right=(2, 3)), note)
+
+
+def timeline(report: Report, picture: str) -> str:
+    """What each worker did; empty where it was not recorded."""
+    rows = [(lane.worker, str(len(lane.pieces)), wording.duration(lane.busy_seconds)) for lane in report.timeline]
+    header = ["Worker", "Slices", "Busy"]
+    return section("What each worker did when", picture, table(header, rows, right=(1, 2))) if rows else ""
+
+
 def memory(report: Report, picture: str) -> str:
     """Predicted against measured."""
     facts = report.memory
@@ -131,7 +177,19 @@ def time(report: Report, picture: str) -> str:
         said += f"; {share} of the time after start-up went into forward, backward, optimizer and evaluation"
     rows = [(entry.label, wording.duration(entry.seconds), wording.percent(entry.share, 1)) for entry in time.entries]
     ledger = table(["Part", "Time", "Share"], rows, right=(1, 2)) if rows else ""
-    return section("Where the time went", f"{said}.", picture, ledger)
+    work = [(entry.label, wording.duration(entry.seconds), wording.percent(entry.share, 1)) for entry in time.work]
+    workers = table(["Of the workers' time", "Time", "Share"], work, right=(1, 2)) if work else ""
+    return section("Where the time went", f"{said}.", picture, ledger, workers)
+
+
+def front(report: Report) -> str:
+    """The trials that nothing beats in several objectives; empty for a search by one."""
+    if report.front is None:
+        return ""
+    rows = [(str(trial), *values) for trial, values in report.front.rows]
+    note = f"Trials that reached step {wording.whole(report.front.step)} and that no other beats in all objectives."
+    header = ["Trial", *report.front.objectives]
+    return section("Best in several objectives", table(header, rows, right=range(len(header))), note)
 
 
 def left_out(report: Report) -> str:

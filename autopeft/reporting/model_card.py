@@ -7,9 +7,11 @@ from autopeft.reporting import wording
 from autopeft.reporting.contenders import Contender
 from autopeft.reporting.facts import Report, read_report
 from autopeft.reporting.marks import bullets, fence, inline, span, table
-from autopeft.reporting.reading import Record
+from autopeft.reporting.reading import Record, record, text
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+# Two-sided, under the normal distribution.
+NORMAL_95 = 1.96
 _OWN_TUNERS = "import autopeft.tuners"
 
 
@@ -28,7 +30,8 @@ def model_card(result: Record) -> str:
         _title(report),
         _load(report),
         _score(report),
-        _training(report),
+        _training(report, result),
+        _search_record(report),
         _made_by(report),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -83,13 +86,24 @@ def _score(report: Report) -> str:
         f"{metric.name}: {metric.direction}. Validation: mean ± sample standard deviation over seeds. Test:"
         " measured once, after all choices, ± one standard error over examples."
     )
-    return f"## How good it is\n\n{table(header, rows, right=(1, 2, 3))}\n\n{inline(note)}"
+    told = " ".join(part for part in (_interval(report), note) if part)
+    return f"## How good it is\n\n{table(header, rows, right=(1, 2, 3))}\n\n{inline(told)}"
 
 
-def _training(report: Report) -> str:
+def _interval(report: Report) -> str:
+    """The winner's test figure with its 95 % interval, by the normal distribution."""
+    winner, name = report.winner, report.metric.name
+    if winner is None or winner.test is None or winner.test_standard_error is None:
+        return ""
+    half, d = NORMAL_95 * winner.test_standard_error, report.metric.decimals
+    return f"Test {name} {winner.test:.{d}f}, 95 % interval {winner.test - half:.{d}f} to {winner.test + half:.{d}f}."
+
+
+def _training(report: Report, result: Record) -> str:
     data, asked = report.data, report.asked
     rows = [
         ("Base model", asked.model or wording.UNKNOWN),
+        ("Licence of the base", text(record(result, "asked"), "model_licence") or wording.UNKNOWN),
         ("Task", asked.task or wording.UNKNOWN),
         ("Data", asked.dataset or wording.UNKNOWN),
         ("Data fingerprint", data.fingerprint or wording.UNKNOWN),
@@ -115,6 +129,23 @@ def _method(winner: Contender) -> list[tuple[str, str]]:
         ("Size on disk", wording.size(winner.adapter_bytes)),
         ("Peak memory in training", f"{memory} ({kind})"),
     ]
+
+
+def _search_record(report: Report) -> str:
+    """What the search tried before it chose this adapter."""
+    trials = report.leaderboard
+    if not trials:
+        return ""
+    methods = sorted({trial.method for trial in trials if trial.method})
+    spent = wording.duration(report.time.spent_seconds)
+    budget = wording.duration(report.asked.budget_seconds) if report.asked.budget_seconds else "none"
+    rows = [
+        ("Configurations tried", f"{len(trials)}, of them {len(report.failed)} failed"),
+        ("Methods tried", ", ".join(methods) or wording.UNKNOWN),
+        ("Time", f"{spent} (budget: {budget})"),
+        ("Seeds", ", ".join(f"{name}: {value}" for name, value in report.seeds) or wording.UNKNOWN),
+    ]
+    return f"## How it was found\n\n{table(['', ''], rows)}"
 
 
 def _made_by(report: Report) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from autopeft.reporting.axis import Axis, axis
 from autopeft.reporting.contenders import Contender
 from autopeft.reporting.costs import Memory
+from autopeft.reporting.scale import Scale, scale, without_outliers
+from autopeft.reporting.tradeoff import Tradeoff
 from autopeft.reporting.trials import Curves, MethodScores
 
 
@@ -21,10 +23,15 @@ def comparison_axis(contenders: Sequence[Contender]) -> Axis:
 
 
 def method_axis(scores: Sequence[MethodScores]) -> Axis:
-    """Over all losses but far outliers: above thrice the width of the middle half they sit on the edge."""
-    ordered = sorted(loss for method in scores for loss in method.losses)
-    low, high = ordered[len(ordered) // 4], ordered[(3 * len(ordered)) // 4]
-    return axis([loss for loss in ordered if loss <= high + 3 * (high - low)], padding=0.06)
+    """Over all losses but far outliers, which sit on the edge."""
+    return axis(without_outliers([loss for method in scores for loss in method.losses]), padding=0.06)
+
+
+def tradeoff_scales(tradeoff: Tradeoff) -> tuple[Scale, Scale]:
+    """(cost, loss); losses that are far outliers sit on the edge."""
+    losses = without_outliers([point.loss for point in tradeoff.points])
+    costs = scale([point.cost for point in tradeoff.points], tradeoff.words, base=tradeoff.base)
+    return costs, scale(losses)
 
 
 def curve_axes(curves: Curves) -> tuple[Axis, Axis]:

@@ -29,11 +29,25 @@ def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     return element("line", x1=percent(x1), y1=y1, x2=percent(x2), y2=y2, class_=class_)
 
 
-def mark(x: float, y: float, series: int, class_: str, title: str = "") -> Markup:
-    """A point in the shape of `series`, with a tooltip."""
+def mark(x: float, y: float, series: int, class_: str, title: str = "", trial: int | None = None) -> Markup:
+    """A point in the shape of `series`, with a tooltip; the page's filter and highlight find it by `trial`."""
     shape = series % SHAPES
     tip = element("title", title) if title else ""
-    return element("use", tip, href=f"#mark{shape}", x=percent(x), y=y, class_=f"mark {class_}")
+    return element("use", tip, href=f"#mark{shape}", x=percent(x), y=y, class_=f"mark {class_}", data_t=trial)
+
+
+def bar(x: float, width: float, y: float, height: float, class_: str, title: str, trial: int | None = None) -> Markup:
+    """A box with a tooltip; x and width as shares of the plot, y and height in pixels."""
+    return element(
+        "rect",
+        element("title", title),
+        x=percent(x),
+        y=y,
+        width=percent(width),
+        height=height,
+        class_=class_,
+        data_t=trial,
+    )
 
 
 def label(x: float, y: float, text: str, class_: str) -> Markup:
@@ -41,8 +55,8 @@ def label(x: float, y: float, text: str, class_: str) -> Markup:
     return element("text", text, x=percent(x), y=y, class_=class_)
 
 
-def paths(lines: Iterable[tuple[list[tuple[float, float]], str, str]], height: float) -> Markup:
-    """Polylines of (points, class, tooltip) that stretch with the plot; x in shares, y in pixels.
+def paths(lines: Iterable[tuple[list[tuple[float, float]], str, str, int | None]], height: float) -> Markup:
+    """Polylines of (points, class, tooltip, trial) that stretch with the plot; x in shares, y in pixels.
 
     They lie in a drawing of their own, since a polyline takes no percentages; its strokes do not scale.
     """
@@ -53,8 +67,9 @@ def paths(lines: Iterable[tuple[list[tuple[float, float]], str, str]], height: f
             points=" ".join(f"{_number(x * 1000)},{_number(y)}" for x, y in points),
             class_=class_,
             vector_effect="non-scaling-stroke",
+            data_t=trial,
         )
-        for points, class_, title in lines
+        for points, class_, title, trial in lines
     ]
     box = f"0 0 1000 {_number(height)}"
     return element("svg", Markup("").join(drawn), viewBox=box, preserveAspectRatio="none", width="100%", height=height)

@@ -57,6 +57,11 @@ class TrialRow:
         """Whether the trial ended in an error."""
         return self.state in ("failed", "oom") or self.error is not None
 
+    @property
+    def label(self) -> str:
+        """For legends and tooltips."""
+        return f"#{self.number} {self.title}"
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
@@ -136,7 +141,7 @@ def read_leaderboard(result: Record) -> tuple[TrialRow, ...]:
 
 def read_curves(result: Record, leaderboard: tuple[TrialRow, ...]) -> Curves:
     """The learning curves, in the leaderboard's order."""
-    raw = {_number(trial, place): trial for place, trial in enumerate(records(result, "trials"))}
+    raw = trials_by_number(result)
     read = [_curve(raw[row.number], row) for row in leaderboard]
     curves = tuple(curve for curve in read if curve.train or curve.validation)
     highlighted = [loss for curve in curves if curve.highlighted for loss in _losses(curve)]
@@ -154,13 +159,27 @@ def common_rung(result: Record) -> int | None:
     return max(known)[1] if known else None
 
 
+def losses_at(result: Record, step: int | None) -> dict[int, float]:
+    """Validation loss at the rung `step`, by number of the trial."""
+    return {
+        trial_number: loss
+        for trial_number, trial in trials_by_number(result).items()
+        for rung in records(trial, "rungs")
+        if whole(rung, "step") == step and (loss := number(rung, "validation_loss")) is not None
+    }
+
+
+def trials_by_number(result: Record) -> dict[int, Record]:
+    """The raw trials, by number."""
+    return {_number(trial, place): trial for place, trial in enumerate(records(result, "trials"))}
+
+
 def read_methods(result: Record, leaderboard: tuple[TrialRow, ...]) -> tuple[MethodScores, ...]:
     """Scores by method at the common rung, best first; methods without a score last."""
-    step = common_rung(result)
+    at_rung = losses_at(result, common_rung(result))
     losses: dict[str, list[float]] = {row.method: [] for row in leaderboard}
-    for place, trial in enumerate(records(result, "trials")):
-        at_rung = [number(rung, "validation_loss") for rung in records(trial, "rungs") if whole(rung, "step") == step]
-        losses[_method(trial, place)] += [loss for loss in at_rung if loss is not None]
+    for row in leaderboard:
+        losses[row.method] += [at_rung[row.number]] if row.number in at_rung else []
     scores = [_scores(method, sorted(values), leaderboard) for method, values in losses.items()]
     return tuple(sorted(scores, key=lambda s: (s.best is None, s.best if s.best is not None else 0.0, s.method)))
 

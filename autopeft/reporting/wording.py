@@ -102,6 +102,11 @@ def counts(pairs: Iterable[tuple[str, int]]) -> str:
     return ", ".join(f"{whole(count)} {name}" for name, count in pairs) or UNKNOWN
 
 
+def lengths(pairs: Iterable[tuple[str, int]]) -> str:
+    """`median 16, 95 % 49, longest 88`."""
+    return ", ".join(f"{name} {whole(tokens)}" for name, tokens in pairs) or UNKNOWN
+
+
 def shortened(text: str, limit: int = 300) -> str:
     """The beginning of a long text, on one line."""
     flat = " ".join(text.split())

@@ -12,7 +12,10 @@ from autopeft.reporting.markdown import render_markdown
 from autopeft.reporting.model_card import model_card
 
 HERE = Path(__file__).parent
-PICTURES = ("comparison.png", "curves.png", "methods.png", "memory.png", "time.png")
+PICTURES = (
+    *("comparison.png", "curves.png", "parallel.png", "importance.png", "methods.png", "tradeoff.png"),
+    *("memory.png", "time.png", "timeline.png"),
+)
 
 
 def compare(name: str, written: str) -> None:

@@ -19,6 +19,14 @@ def full() -> dict[str, Any]:
 
 
 @pytest.fixture
+def unpaired(full: dict[str, Any]) -> dict[str, Any]:
+    """The full result without comparisons row by row, as older runs have it."""
+    for entry in (full["best"], *full["confirmed"], *full["baselines"]):
+        entry.pop("winner_lead")
+    return full
+
+
+@pytest.fixture
 def begun() -> dict[str, Any]:
     """What stands on disk when the first trial has just started."""
     keys = ("asked", "data", "metric", "budget", "seeds", "environment")

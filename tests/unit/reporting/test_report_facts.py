@@ -7,6 +7,8 @@ import pytest
 
 from autopeft.errors import InputError
 from autopeft.reporting.facts import read_report
+from autopeft.reporting.html import render_html
+from autopeft.reporting.markdown import render_markdown
 
 
 def test_the_winner_leads_and_each_group_is_ordered_by_the_metric(full: dict[str, Any]) -> None:
@@ -26,25 +28,50 @@ def test_the_winner_leads_and_each_group_is_ordered_by_the_metric(full: dict[str
     assert report.winner.mean == pytest.approx(0.56875)
 
 
-def test_a_metric_to_minimise_turns_order_and_relation_around(full: dict[str, Any]) -> None:
-    full["metric"] = {"name": "error", "maximize": False}
-    report = read_report(full)
+def test_a_metric_to_minimise_turns_order_and_relation_around(unpaired: dict[str, Any]) -> None:
+    unpaired["metric"] = {"name": "error", "maximize": False}
+    report = read_report(unpaired)
     assert [c.label for c in report.contenders if c.kind == "control"] == ["head only", "plain LoRA"]
     gaps = {contender.label: contender.gap for contender in report.contenders}
     assert gaps["head only"].relation == "better"
 
 
-def test_the_gap_is_on_the_test_split_with_the_error_of_a_difference(full: dict[str, Any]) -> None:
-    gap = read_report(full).control.gap
+def test_the_gap_is_on_the_test_split_with_the_error_of_a_difference(unpaired: dict[str, Any]) -> None:
+    gap = read_report(unpaired).control.gap
     assert gap.split == "test"
     assert gap.difference == pytest.approx(0.5350 - 0.56875)
-    assert gap.standard_error == pytest.approx(math.hypot(0.01752, 0.01765))
+    assert gap.error == pytest.approx(math.hypot(0.01752, 0.01765))
     assert gap.relation == "worse"
 
 
-def test_a_gap_within_one_standard_error_is_a_tie(full: dict[str, Any]) -> None:
-    full["confirmed"][2]["test_metric"] = 0.56875 - 0.024
+def test_a_gap_within_one_standard_error_is_a_tie(unpaired: dict[str, Any]) -> None:
+    unpaired["confirmed"][2]["test_metric"] = 0.56875 - 0.024
+    assert read_report(unpaired).control.gap.relation == "tie"
+
+
+def test_rows_answered_by_both_decide_where_they_were_compared(full: dict[str, Any]) -> None:
+    gap = read_report(full).control.gap
+    assert (gap.difference, gap.error, gap.split, gap.relation, gap.paired) == (-0.03375, 0.0302, "test", "worse", True)
+    full["confirmed"][2]["winner_lead"]["half_width"] = 0.034
     assert read_report(full).control.gap.relation == "tie"
+    full["metric"] = {"name": "error", "maximize": False}
+    full["confirmed"][2]["winner_lead"] |= {"metric": "loss", "half_width": 0.01}
+    plain = next(c for c in read_report(full).contenders if c.label == "plain LoRA")
+    assert (plain.gap.difference, plain.gap.error, plain.gap.relation) == (pytest.approx(-0.03375), None, "worse")
+    assert "worse by loss, row by row" in render_markdown(read_report(full), [], "report_files")
+    assert "worse by loss, row by row" in render_html(read_report(full))
+    full["confirmed"][2]["winner_lead"]["metric"] = "error"
+    plain = next(contender for contender in read_report(full).contenders if contender.label == "plain LoRA")
+    assert plain.gap.difference == 0.03375
+
+
+def test_a_control_that_won_is_compared_with_nothing(full: dict[str, Any]) -> None:
+    assert read_report(full).unbeaten is None
+    full["confirmed"][2]["trial"] = full["best"]["trial"]
+    report = read_report(full)
+    assert (report.unbeaten.label, report.unbeaten.gap) == ("plain LoRA", None)
+    assert report.control.label == "head only"
+    assert "it was not beaten: it is the winner" in render_html(report)
 
 
 def test_without_a_test_figure_the_seeds_decide(full: dict[str, Any]) -> None:
@@ -54,10 +81,10 @@ def test_without_a_test_figure_the_seeds_decide(full: dict[str, Any]) -> None:
     assert other.gap.relation == "tie"
 
 
-def test_one_seed_gives_no_spread_and_no_verdict_of_its_own(full: dict[str, Any]) -> None:
-    full["best"]["test_metric"] = full["confirmed"][0]["test_metric"] = None
-    head = next(c for c in read_report(full).contenders if c.label == "head only")
-    assert (head.spread, head.gap.standard_error, head.gap.relation) == (None, None, "unknown")
+def test_one_seed_gives_no_spread_and_no_verdict_of_its_own(unpaired: dict[str, Any]) -> None:
+    unpaired["best"]["test_metric"] = unpaired["confirmed"][0]["test_metric"] = None
+    head = next(c for c in read_report(unpaired).contenders if c.label == "head only")
+    assert (head.spread, head.gap.error, head.gap.relation) == (None, None, "unknown")
 
 
 def test_where_the_metric_is_the_loss_the_loss_is_the_score(full: dict[str, Any]) -> None:

@@ -54,18 +54,24 @@ def test_the_page_shows_what_a_reader_asks_in_that_order(full: dict[str, Any]) -
         "Is it really better?",
         "What it costs",
         "PeftModel.from_pretrained(base",
-        "What was asked",
+        "Why this method was tried",
+        "arXiv:2303.15647v2, section 9.2",
         "All trials",
         "Confirmation, seed by seed",
         "Learning curves",
+        "Every trial at a glance",
+        "Which choice mattered",
         "Score by method",
+        "Loss against cost",
         "Memory, predicted and measured",
         "Where the time went",
-        "The encoder's attention takes no past key values.",
+        "What each worker did when",
         "CUDA out of memory: tried to allocate 96.00 MiB",
+        "The encoder's attention takes no past key values.",
         "9b1de0c2a7f4",
-        "autopeft search --demo --budget 4m --gpu-mem 8GB --seed 0",
+        "What was asked",
         "2.13.0+cpu",
+        "autopeft search --demo --budget 4m --gpu-mem 8GB --seed 0",
     ]
     place = 0
     for part in wanted:
@@ -128,6 +134,8 @@ def test_text_from_data_stays_text(hostile: dict[str, Any], full: dict[str, Any]
         *("best.validation_spread", "best.runs", "best.test_metric", "confirmed.*.validation_mean", "confirmed.*.runs"),
         *("confirmed.*.test_standard_error", "trials.*.rungs", "trials.*.curve", "trials.*.hyperparameters"),
         *("trials.*.measured_peak_bytes", "trials.*.number", "trials.*.method", "budget.ledger", "budget.rung_steps"),
+        *("why", "why.*.reasons", "why.*.title", "importances", "importances.shares", "importances.trials"),
+        *("timeline", "timeline.*.worker", "timeline.*.started_seconds", "confirmed.*.winner_lead"),
     ],
 )
 def test_anything_may_be_missing(without: Callable[[str], dict[str, Any]], path: str) -> None:
@@ -152,10 +160,10 @@ def test_all_trials_failed(full: dict[str, Any]) -> None:
     assert all(f"broke {number}" in text for number in range(14))
 
 
-def test_without_a_spread_none_is_made_up(full: dict[str, Any]) -> None:
-    full["confirmed"] = full["confirmed"][3:]
-    full["best"] |= {"validation_spread": None, "runs": full["best"]["runs"][:1], "test_standard_error": None}
-    text = page(full).text
+def test_without_a_spread_none_is_made_up(unpaired: dict[str, Any]) -> None:
+    unpaired["confirmed"] = unpaired["confirmed"][3:]
+    unpaired["best"] |= {"validation_spread": None, "runs": unpaired["best"]["runs"][:1], "test_standard_error": None}
+    text = page(unpaired).text
     assert "0.569 over 1 seed" in text
     assert "(spread unknown)" in text
     assert "no spread known" in text

@@ -13,7 +13,10 @@ from autopeft.reporting.facts import read_report
 from autopeft.reporting.leaderboard import render_leaderboard
 from autopeft.reporting.write import write_report
 
-PICTURES = {"comparison.png", "curves.png", "methods.png", "memory.png", "time.png"}
+PICTURES = {
+    *("comparison.png", "curves.png", "parallel.png", "importance.png", "methods.png", "tradeoff.png"),
+    *("memory.png", "time.png", "timeline.png"),
+}
 
 
 def test_the_files_of_a_report(full: dict[str, Any], tmp_path: Path) -> None:

@@ -10,13 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from autopeft.api.estimate import estimate
+    from autopeft.api.estimators import AutoPeftClassifier, AutoPeftGenerator, AutoPeftRegressor
     from autopeft.api.recommend import recommend
+    from autopeft.api.run import SearchRun
     from autopeft.api.search import search
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "estimate", "recommend", "search"]
+__all__ = [
+    "AutoPeftClassifier",
+    "AutoPeftGenerator",
+    "AutoPeftRegressor",
+    "SearchRun",
+    "__version__",
+    "estimate",
+    "recommend",
+    "search",
+]
 
 _HOMES = {
+    "AutoPeftClassifier": "autopeft.api.estimators",
+    "AutoPeftGenerator": "autopeft.api.estimators",
+    "AutoPeftRegressor": "autopeft.api.estimators",
+    "SearchRun": "autopeft.api.run",
     "estimate": "autopeft.api.estimate",
     "recommend": "autopeft.api.recommend",
     "search": "autopeft.api.search",

@@ -12,6 +12,7 @@ from autopeft.domain.knobs import Hyperparameters, Value
 from autopeft.domain.memory import DType, MemoryEstimate, StepShape
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.step_checks import refused_method
+from autopeft.domain.tasks import HEADS
 from autopeft.errors import InputError, UsageError
 from autopeft.recommend.batch import Price, largest_batch
 from autopeft.recommend.options import DEVICE_CONTEXT_BYTES
@@ -82,6 +83,7 @@ def estimate(  # noqa: PLR0913 - the public verb: one keyword for each option of
     dtype: DType = "bfloat16",
     gradient_checkpointing: bool = False,
     num_labels: int = 2,
+    catalog: str | Path | None = None,
     **memory: Unpack[MemoryOptions],
 ) -> MemoryEstimate:
     """Predict memory and compute of one training step, without weights and without a GPU.
@@ -105,19 +107,21 @@ def estimate(  # noqa: PLR0913 - the public verb: one keyword for each option of
         dtype: of the base model's weights.
         gradient_checkpointing: whether activations are recomputed.
         num_labels: outputs of a classification head.
+        catalog: a folder of own methods, rules, tasks, ... in YAML, read beside the shipped catalogue.
         **memory: quantization, upcast, optimizer, accumulation, attention, gpus and sharding, as in
             `autopeft.domain.memory.StepShape`.
 
     Raises:
         UsageError: an unknown method, task or knob, a value out of range, or options that exclude each other.
         InputError: the model or the configuration cannot be used, or the method does not apply to the model.
+        CatalogError: a file of `catalog` is broken.
     """
     from autopeft.catalog.load import load_catalog
 
-    catalog = load_catalog()
+    known = load_catalog(beside=catalog)
     step = StepOptions(batch_size, max_length, dtype, gradient_checkpointing, num_labels, inference=True, **memory)
     run = TrainingRun(training_rows, epochs, price_per_hour=price_per_hour)
-    setting = read_setting(catalog, gpu, run, probe=probe)
+    setting = read_setting(known, gpu, run, probe=probe)
     budget_bytes = setting.budget_bytes(gpu_mem)
     if peft_config is not None:
         if probe:
@@ -126,11 +130,11 @@ def estimate(  # noqa: PLR0913 - the public verb: one keyword for each option of
             raise UsageError(
                 "hyperparameters are in the peft configuration", hint="change them there, or name --method"
             )
-        return _estimate_recorded(catalog, peft_config, model, task, step, setting, budget_bytes)
+        return _estimate_recorded(known, peft_config, model, task, step, setting, budget_bytes)
     if model is None:
         raise UsageError("estimate needs a model", hint="name one with --model")
-    spec = catalog.method(method)
-    request = read_request(catalog, model, task, step)
+    spec = known.method(method)
+    request = read_request(known, model, task, step)
     if refusal := refused_method(spec, request.shape):
         raise UsageError(refusal.message, hint=refusal.hint)
     complete = spec.complete(_parsed(spec, hyperparameters or {}), request.base_parameters)
@@ -170,7 +174,7 @@ def _estimate_recorded(
     name = model or recorded.base_model
     if name is None:
         raise UsageError(f"{recorded.method.as_recorded} names no base model", hint="name it with --model")
-    meant = [one.id for one in catalog.tasks.values() if one.peft_task_type == recorded.peft_task_type]
+    meant = [head.known_as for head in HEADS.values() if head.peft_task_type == recorded.peft_task_type]
     request = read_request(catalog, name, task or next(iter(meant), None), step)
     price = _pricing(request, recorded.method, _ANY_LEARNING_RATE, setting)
     found = replace(price(request.shape), hyperparameters=recorded.fields)

@@ -1,36 +1,10 @@
-"""The winner of a run, as a model; and the lines that load it without autopeft."""
+"""The lines of Python that load the winner of a run without autopeft."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
-from autopeft.api.preparation import read_subject
-from autopeft.catalog.load import load_catalog
 from autopeft.catalog.vocabulary import OWN_TUNERS
 from autopeft.domain.methods import MethodSpec
-from autopeft.domain.tasks import TaskSpec
-from autopeft.modeling.adapter_files import load_adapter
-from autopeft.search.run_directory import RunDirectory, read_json
-
-_AUTO_CLASSES = {
-    "sequence-classification": "AutoModelForSequenceClassification",
-    "causal-lm": "AutoModelForCausalLM",
-    "seq2seq-lm": "AutoModelForSeq2SeqLM",
-}
-
-
-def load_best(run: Path, device: str) -> Any:
-    """The adapted model of a finished run, in float32 and evaluation mode.
-
-    Raises:
-        InputError: the run is not finished.
-        ModelError: the base model is not where it was.
-    """
-    request = RunDirectory(run).request()
-    result = read_json(run / "result.json")
-    subject = read_subject(request, load_catalog())
-    labels = result["data"]["labels"]
-    return load_adapter(subject.model, run / "best_adapter", subject.task, len(labels or ()) or 2, device=device)
+from autopeft.domain.tasks import HEADS, TaskSpec
 
 
 def load_lines(
@@ -51,8 +25,9 @@ def load_lines(
         labels: of a classification, else None.
         pad_id: the padding token, where the base's config names none.
     """
-    auto_class = _AUTO_CLASSES[task.head]
-    count = f", num_labels={len(labels)}" if labels else ""
+    auto_class = HEADS[task.head].auto_class
+    outputs = task.outputs or len(labels or ())
+    count = f", num_labels={outputs}" if outputs and task.head != "multiple-choice" else ""
     if method.builder == "FULL":
         return [
             f"from transformers import {auto_class}",

@@ -1,31 +1,23 @@
 """What is decided before the first trial: methods, starting points, full length, rungs."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from autopeft.api.preparation import Subject
+from autopeft.api.search_ranges import Ranges, rule_ranges
 from autopeft.catalog.contents import Catalog
 from autopeft.data.batches import steps_per_epoch
+from autopeft.data.class_weights import balanced_weights
 from autopeft.data.task_data import TaskData
+from autopeft.domain.knobs import Value
+from autopeft.domain.methods import MethodSpec
 from autopeft.domain.plan import SearchRequest, TrainingPlan
 from autopeft.domain.recommendation import Candidate, Recommendation
-from autopeft.domain.trials import Split, TrialSpec
-from autopeft.domain.units import format_duration
-from autopeft.errors import NothingFitsError, UsageError
-from autopeft.search.confirm_stage import SAFETY, TESTED_ENTRIES
-from autopeft.search.context import REPORT_SECONDS
-from autopeft.search.costs import (
-    CONFIRM_SHARE,
-    FLOAT32_FACTOR,
-    SLICE_OVERHEAD_SECONDS,
-    evaluation_seconds,
-    slice_seconds,
-)
+from autopeft.domain.trials import Split
+from autopeft.errors import NothingFitsError
 from autopeft.search.sampler import Proposal
-from autopeft.search.scheduler import LEAST_RUNG_STEPS, rung_steps
-from autopeft.training.probe import Probe, probe
-from autopeft.training.worker import Worker
+from autopeft.search.scheduler import rung_steps
 
 # The survey authors' protocol: three epochs, but never under 100 updates (run_grid_search.py).
 EPOCHS = 3
@@ -45,12 +37,16 @@ class Choice:
         starts: one proposal a method, in that order.
         control: plain LoRA at its starting values; None where it does not fit.
         excluded: what is not searched, with reasons: entries of `excluded` in result.json.
+        why: the recommender's reasons for each searched method: entries of `why` in result.json.
+        ranges: that rules changed; the others are the catalogue's.
     """
 
     searched: tuple[str, ...]
     starts: tuple[Proposal, ...]
     control: Proposal | None
     excluded: tuple[dict[str, Any], ...]
+    why: tuple[dict[str, Any], ...] = ()
+    ranges: Ranges = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -59,6 +55,8 @@ class Choice:
             "starts": [_plain(start) for start in self.starts],
             "control": _plain(self.control) if self.control else None,
             "excluded": list(self.excluded),
+            "why": list(self.why),
+            "ranges": {name: {knob: list(pair) for knob, pair in own.items()} for name, own in self.ranges.items()},
         }
 
     @classmethod
@@ -70,6 +68,8 @@ class Choice:
             tuple(Proposal(one["method"], one["hyperparameters"]) for one in plain["starts"]),
             Proposal(control["method"], control["hyperparameters"]) if control else None,
             tuple(plain["excluded"]),
+            tuple(plain.get("why", ())),
+            {name: {knob: tuple(pair) for knob, pair in own.items()} for name, own in plain.get("ranges", {}).items()},
         )
 
 
@@ -85,9 +85,11 @@ def choose(request: SearchRequest, recommendation: Recommendation, catalog: Cata
         for candidate in recommendation.candidates
         if candidate.method in named or (not named and catalog.methods[candidate.method].role == "candidate")
     ]
-    best_score = max((candidate.score for candidate in candidates), default=0.0)
-    ranked = [c for c in candidates if named or c.score > best_score - GREATEST_SCORE_GAP]
-    starts = tuple(Proposal(candidate.method, dict(candidate.start)) for candidate in ranked)
+    ranked = candidates if named else _worth_a_trial(candidates)
+    planned = {catalog.method(name).id: values for name, values in request.starts.items()}
+    starts = tuple(
+        Proposal(one.method, _started(catalog.methods[one.method], one, planned.get(one.method))) for one in ranked
+    )
     if request.trials is not None:
         # At least half of few trials go to the sampler or to further methods, whichever there is.
         starts = starts[: max(1, -(-request.trials // 2))] if len(starts) > request.trials else starts
@@ -100,7 +102,33 @@ def choose(request: SearchRequest, recommendation: Recommendation, catalog: Cata
         if not named or one.method in named
     )
     advised_against = tuple(_advised_against(candidate) for candidate in candidates if candidate not in ranked)
-    return Choice(tuple(candidate.method for candidate in ranked), starts, control, excluded + advised_against)
+    why = tuple(_why(candidate) for candidate in ranked)
+    searched = tuple(candidate.method for candidate in ranked)
+    ranges = rule_ranges(catalog, recommendation.facts, searched, starts)
+    return Choice(searched, starts, control, excluded + advised_against, why, ranges)
+
+
+def _worth_a_trial(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that somebody measured near, if anybody measured any, and that are not far below the best."""
+    known = [one for one in candidates if one.basis != "unknown"] or list(candidates)
+    best_score = max((one.score for one in known), default=0.0)
+    return [one for one in known if one.score > best_score - GREATEST_SCORE_GAP]
+
+
+def _started(method: MethodSpec, candidate: Candidate, planned: Mapping[str, Value] | None) -> dict[str, Value]:
+    """The hyperparameters to begin with: the recommender's, or where a plan gives some, those.
+
+    Raises:
+        UsageError: the plan gives a value that the method does not take.
+    """
+    if planned is None:
+        return dict(candidate.start)
+    return {**candidate.start, **{name: method.complete(planned, 0)[name] for name in planned}}
+
+
+def _why(candidate: Candidate) -> dict[str, Any]:
+    reasons = [reason.to_dict() for reason in candidate.reasons]
+    return {"method": candidate.method, "title": candidate.title, "score": candidate.score, "reasons": reasons}
 
 
 def _refuse(request: SearchRequest, recommendation: Recommendation, named: set[str]) -> NoReturn:
@@ -119,7 +147,8 @@ def _refuse(request: SearchRequest, recommendation: Recommendation, named: set[s
 
 def _advised_against(candidate: Candidate) -> dict[str, Any]:
     why = [f"{reason.text} [{reason.rule}]" for reason in candidate.reasons if reason.score <= -1]
-    text = f"not searched unless named: the recommender ranks it last here. {' '.join(why)}".strip()
+    unknown = "nobody measured it near this situation" if candidate.basis == "unknown" else ""
+    text = f"not searched unless named: {unknown or 'the recommender ranks it last here'}. {' '.join(why)}".strip()
     return {"method": candidate.method, "title": candidate.title, "reasons": [text]}
 
 
@@ -128,7 +157,7 @@ def provisional_plan(request: SearchRequest, subject: Subject, data: TaskData, a
     batch_size = request.batch_size or subject.task.default_batch_size
     epoch = steps_per_epoch(data.rows["train"], batch_size)
     full = request.full_steps or max(EPOCHS * epoch, LEAST_FULL_STEPS)
-    return _with_length(
+    return with_length(
         TrainingPlan(
             batch_size=batch_size,
             full_steps=full,
@@ -138,13 +167,21 @@ def provisional_plan(request: SearchRequest, subject: Subject, data: TaskData, a
             rung_rows=LEAST_RUNG_ROWS,
             # Token tasks keep the logits of every token: what fits in training must fit here too.
             evaluation_batch_size=max(batch_size, 32) if data.label_names else batch_size,
+            step_tokens=float(data.splits["train"].lengths.mean()) * batch_size,
+            class_weights=_class_weights(request, subject, data),
         ),
         full,
         data.rows["validation"],
     )
 
 
-def _with_length(plan: TrainingPlan, full_steps: int, validation_rows: int) -> TrainingPlan:
+def _class_weights(request: SearchRequest, subject: Subject, data: TaskData) -> tuple[float, ...] | None:
+    one_class_a_row = subject.task.objective == "classification"
+    return balanced_weights(data.label_rows if one_class_a_row else None) if request.class_weights else None
+
+
+def with_length(plan: TrainingPlan, full_steps: int, validation_rows: int) -> TrainingPlan:
+    """The plan with another full length: the rungs and the rows that they are compared on follow from it."""
     rungs = rung_steps(full_steps)
     rows = min(validation_rows, max(LEAST_RUNG_ROWS, rungs[0] * plan.batch_size))
     return replace(plan, full_steps=full_steps, rung_steps=rungs, rung_rows=rows)
@@ -163,104 +200,3 @@ def evaluation_within(plan: TrainingPlan, splits: Sequence[Split], *, keeps_logi
         return plan
     least = min(split.micro_batch_size(plan.batch_size) for split in splits)
     return replace(plan, evaluation_batch_size=min(plan.evaluation_batch_size, least))
-
-
-def fit_to_budget(
-    request: SearchRequest,
-    plan: TrainingPlan,
-    worker: Worker,
-    control: TrialSpec,
-    spent_seconds: float,
-    note: Callable[[str], None],
-) -> TrainingPlan:
-    """Time one step and, unless the user fixed it, shorten the full length until the confirm stage fits.
-
-    Args:
-        request: with the budget.
-        plan: by the data alone.
-        worker: that will run the slices.
-        control: the configuration whose step is timed.
-        spent_seconds: of the budget, so far.
-        note: is told what was measured and decided.
-
-    Raises:
-        UsageError: the budget does not even pay for the shortest run.
-    """
-    if request.budget_seconds is None:
-        return plan
-    measured = probe(worker, control)
-    timed = replace(plan, step_seconds=measured.step_seconds, evaluation_row_seconds=measured.evaluation_row_seconds)
-    if request.full_steps is not None:
-        _require_a_trial(request, timed, worker.data.rows, spent_seconds)
-        return timed
-    affordable = affordable_steps(request, measured, worker.data.rows)
-    if affordable < LEAST_RUNG_STEPS:
-        _require_a_trial(request, timed, worker.data.rows, spent_seconds)
-        note("this machine is too slow for the budget: not every confirming run will be trained to full length")
-    full = min(plan.full_steps, max(affordable, LEAST_RUNG_STEPS))
-    note(
-        f"one step takes {measured.step_seconds:.2f} s here: full length is {full} steps of {plan.batch_size} rows, "
-        f"so that confirming takes at most {CONFIRM_SHARE:.0%} of the budget"
-    )
-    return _with_length(timed, full, worker.data.rows["validation"])
-
-
-def _require_a_trial(request: SearchRequest, plan: TrainingPlan, rows: dict[str, int], spent_seconds: float) -> None:
-    """See that the budget pays for one shortest run, its evaluations and the report.
-
-    Raises:
-        UsageError: it does not.
-    """
-    steps = min(plan.rung_steps[0], LEAST_RUNG_STEPS) if request.full_steps is None else plan.rung_steps[0]
-    shortest = slice_seconds("", 0, steps, plan.rung_rows, [], plan)
-    test = evaluation_seconds(rows["test"], plan) * FLOAT32_FACTOR
-    needed = (shortest + test + REPORT_SECONDS) * SAFETY
-    budget = request.budget_seconds or 0.0
-    if budget < needed:
-        raise UsageError(
-            f"a budget of {format_duration(budget)} does not pay for one short trial, its test and the report",
-            hint=f"give at least {format_duration(max(10.0, spent_seconds + needed))}, or cap --max-evaluation-rows",
-        )
-
-
-def affordable_steps(request: SearchRequest, measured: Probe, rows: dict[str, int]) -> int:
-    """Full length such that every confirm run fits into its share of the budget."""
-    budget = (request.budget_seconds or 0.0) * CONFIRM_SHARE
-    runs = confirm_runs(request)
-    per_run = (budget - _fixed_seconds(measured, rows, runs)) / runs
-    return int(per_run / (measured.step_seconds * SAFETY))
-
-
-def confirm_runs(request: SearchRequest) -> int:
-    """Runs of the confirm stage: the top and the control on every seed, less the top's runs of the search's own seed.
-
-    Those the search trains to full length itself, when it promotes them to the last rung.
-    """
-    return (request.top + 1) * request.confirm_seeds - request.top
-
-
-def _fixed_seconds(measured: Probe, rows: dict[str, int], runs: int) -> float:
-    """Evaluations, checkpoints and the report: what the confirm stage takes beside training."""
-    validation = rows["validation"] * measured.evaluation_row_seconds
-    test = rows["test"] * measured.evaluation_row_seconds * FLOAT32_FACTOR * TESTED_ENTRIES
-    return runs * (validation + SLICE_OVERHEAD_SECONDS) + test + REPORT_SECONDS
-
-
-def trials_that_fit(seconds: float, plan: TrainingPlan) -> int:
-    """How many first rungs a time buys."""
-    row_seconds = plan.evaluation_row_seconds or 0.0
-    first = plan.rung_steps[0] * (plan.step_seconds or 0.0) + plan.rung_rows * row_seconds + SLICE_OVERHEAD_SECONDS
-    return max(1, int(seconds / first))
-
-
-def cap_starts(choice: Choice, request: SearchRequest, plan: TrainingPlan, remaining_seconds: float) -> Choice:
-    """Under a time budget, at most half of the first rungs go to starting points; the rest to the sampler."""
-    if request.budget_seconds is None:
-        return choice
-    searching = remaining_seconds - request.budget_seconds * CONFIRM_SHARE
-    most = max(1, trials_that_fit(searching, plan) // 2)
-    return replace(choice, starts=_first(choice.starts, most))
-
-
-def _first(starts: Sequence[Proposal], count: int) -> tuple[Proposal, ...]:
-    return tuple(starts[:count])

@@ -1,6 +1,6 @@
 """What configurations cost in memory, asked once each: for the recommender, the gate, and the report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Literal, cast
@@ -9,19 +9,26 @@ from autopeft.api.preparation import Subject
 from autopeft.api.recommend import rank_methods
 from autopeft.api.request import Request, choose_methods, count_base_parameters
 from autopeft.catalog.contents import Catalog
-from autopeft.domain.knobs import Value
+from autopeft.domain.knobs import RATES, Value
 from autopeft.domain.memory import DType, Estimator, MemoryEstimate, StepShape
+from autopeft.domain.methods import MethodSpec
 from autopeft.domain.plan import SearchRequest
-from autopeft.domain.recommendation import Recommendation
+from autopeft.domain.recommendation import Exclusion, Recommendation
+from autopeft.domain.rules import Reason
 from autopeft.domain.trials import Split
 from autopeft.errors import InputError
 from autopeft.memory.estimate import TracingEstimator
+from autopeft.recommend.answer import measured_near
 from autopeft.recommend.batch import fit_step
 from autopeft.recommend.fit import require_candidates
 from autopeft.recommend.options import DEVICE_CONTEXT_BYTES, Options
 from autopeft.search.sampler import Proposal
 from autopeft.training.slice import MEASURED_STEP
 from autopeft.training.worker import Worker
+
+_UNKNOWN = Reason(
+    "uncertainty", "not searched unless named: nobody measured it near this situation", "convention of the search"
+)
 
 
 class Pricing:
@@ -38,6 +45,7 @@ class Pricing:
         self._subject = subject
         self._catalog = catalog
         self._worker = worker
+        self._device: Literal["cuda", "cpu"] = "cuda" if worker.device.type == "cuda" else "cpu"
         self._budget_bytes = gpu_mem_bytes
         self._estimator: Estimator = TracingEstimator(catalog, padded=True)
         data = worker.data
@@ -47,7 +55,7 @@ class Pricing:
             target_length=data.max_target_length or 1,
             dtype="float32",
             autocast=cast(DType | None, worker.plan.autocast),
-            num_labels=max(2, len(data.label_names)),
+            num_labels=data.outputs,
         )
         self.base_parameters = count_base_parameters(catalog, subject.model, subject.task, self.shape)
 
@@ -72,9 +80,26 @@ class Pricing:
             training_rows=self._worker.data.rows["train"],
             trials=request.trials or 20,
         )
-        answer = rank_methods(asked, choose_methods(self._catalog, names, None), options, self._estimator)
+        chosen = choose_methods(self._catalog, names, None)
+        unknown = () if names else self._unknown(chosen, options)
+        priced = [method for method in chosen if method not in unknown]
+        answer = rank_methods(asked, priced, options, self._estimator)
         require_candidates(answer)
-        return answer
+        left_out = tuple(Exclusion(method.id, method.title, (_UNKNOWN,)) for method in unknown)
+        return replace(answer, excluded=answer.excluded + left_out)
+
+    def _unknown(self, chosen: Sequence[MethodSpec], options: Options) -> tuple[MethodSpec, ...]:
+        """The candidates that nobody measured near: not worth a trial unless named, and so not worth a price."""
+        subject = self._subject
+        known = measured_near(
+            chosen,
+            self._catalog.evidence.values(),
+            subject.task,
+            subject.architecture,
+            self.base_parameters,
+            options,
+        )
+        return tuple(one for one in chosen if one.role == "candidate" and one.id not in known) if known else ()
 
     def split(self, proposal: Proposal) -> Split | None:
         """How the configuration's steps are predicted to stay within the budget; None where they do not."""
@@ -91,6 +116,20 @@ class Pricing:
         except InputError:
             return None
         return Split(found.shape.accumulation, found.shape.gradient_checkpointing) if found.fits else None
+
+    def estimate(self, proposal: Proposal, split: Split) -> MemoryEstimate:
+        """What a configuration is predicted to take when its steps are run so.
+
+        Raises:
+            InputError: the method cannot be traced on this model.
+        """
+        shape = replace(
+            self.shape,
+            batch_size=split.micro_batch_size(self.shape.batch_size),
+            accumulation=split.accumulation,
+            gradient_checkpointing=split.gradient_checkpointing,
+        )
+        return self._estimate(self._estimator, proposal.method, proposal.hyperparameters, shape)
 
     def known_peak_bytes(self, method: str, hyperparameters: Mapping[str, Value], split: Split) -> int | None:
         """The predicted peak of the batch that a trial was measured on; None where unknown."""
@@ -111,14 +150,13 @@ class Pricing:
     ) -> MemoryEstimate:
         """The estimate with training settings put to their defaults: they move no memory, and the cache answers."""
         spec = self._catalog.methods[method]
-        settings = {knob.name: knob.default for knob in spec.knobs if knob.argument is None}
+        settings = {knob.name: knob.default for knob in spec.knobs if knob.name in RATES}
         return estimator(self._subject.model, self._subject.task, spec, {**hyperparameters, **settings}, shape)
 
     @cached_property
     def _twin(self) -> Estimator:
         """Predicts what this machine's own tracker measures."""
-        device: Literal["cuda", "cpu"] = "cuda" if self._worker.device.type == "cuda" else "cpu"
-        return TracingEstimator(self._catalog, device=device, padded=True)
+        return TracingEstimator(self._catalog, device=self._device, padded=True)
 
     @cached_property
     def _measured_batch(self) -> StepShape:

@@ -1,8 +1,10 @@
 """`recommend` without a model: what a memory budget can fine-tune among well-known base models."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Unpack
 
 from autopeft.api.price_ahead import price_ahead
@@ -12,6 +14,7 @@ from autopeft.api.request import (
     MemoryOptions,
     Request,
     StepOptions,
+    choose_methods,
     read_request,
     tracing_estimator,
 )
@@ -19,6 +22,7 @@ from autopeft.api.timing import TrainingRun, read_setting
 from autopeft.domain.memory import DType, Estimator, StepShape
 from autopeft.domain.methods import MethodSpec
 from autopeft.errors import NothingFitsError, UsageError
+from autopeft.recommend.fit import weights_fit
 from autopeft.recommend.options import Options
 
 
@@ -30,7 +34,7 @@ class FittingModel:
         model: hub id.
         model_parameters: its size.
         task: the task that was assumed.
-        shape: of the step that fits, or of the leanest that was tried.
+        shape: of the step that fits, its precision among it, or of the step that was asked for.
         fits: whether a method fits.
         method: its id; None when none fits.
         title: of the method, for people.
@@ -64,18 +68,34 @@ class ModelsForBudget:
         return import_module("pandas").DataFrame(self.to_dict()["models"])
 
 
-def recommend_models(
+def recommend_models(  # noqa: PLR0913 - the public verb: one keyword for each option of the command
     gpu_mem: str | int | None = None,
     *,
     gpu: str | None = None,
     task: str | None = None,
+    methods: Sequence[str] | None = None,
     batch_size: int | None = None,
     max_length: int | None = None,
     dtype: DType = "bfloat16",
     gradient_checkpointing: bool = False,
+    keep_precision: bool = False,
+    catalog: str | Path | None = None,
     **memory: Unpack[MemoryOptions],
 ) -> ModelsForBudget:
     """For each base model that the shipped table suggests: the largest step that fits, and what it needs.
+
+    Args:
+        gpu_mem: memory that training may use on the device, like `"24GB"`; None takes the named device's.
+        gpu: a device of the table.
+        task: task id; by default what suits each architecture.
+        methods: ids, the first that fits is named; by default LoRA.
+        batch_size: sequences in one optimizer step; by default the task's.
+        max_length: tokens in a sequence; by default the task's.
+        dtype: of the base model's weights, where they fit.
+        gradient_checkpointing: whether activations are recomputed even where it need not be.
+        keep_precision: whether a base that is too large may not be quantised to 4 bits.
+        catalog: a folder of own methods, rules, tasks, ... in YAML, read beside the shipped catalogue.
+        **memory: as in `recommend`.
 
     Raises:
         NothingFitsError: not even the smallest model fits.
@@ -83,22 +103,24 @@ def recommend_models(
     """
     from autopeft.catalog.load import load_catalog
 
-    catalog = load_catalog()
-    budget = read_setting(catalog, gpu, TrainingRun()).budget_bytes(gpu_mem)
+    known = load_catalog(beside=catalog)
+    budget = read_setting(known, gpu, TrainingRun()).budget_bytes(gpu_mem)
     if budget is None:
         raise UsageError("a memory budget is missing", hint="name it like 24GB")
     step = StepOptions(batch_size, max_length, dtype, gradient_checkpointing, **memory)
-    estimator = tracing_estimator(catalog)
+    estimator = tracing_estimator(known)
+    chosen = choose_methods(known, methods or (BAR_TO_BEAT,), None)
     asked = []
-    for name in catalog.suggested_models:
+    for name in known.suggested_models:
         try:
-            request = read_request(catalog, name, task, step)
+            request = read_request(known, name, task, step)
         except UsageError:
             # This model cannot do the task, or not at this length; another may.
             continue
-        asked.append((request, Options(shape=request.shape, budget_bytes=budget)))
-    price_ahead(estimator, [partial(_largest_that_fits, request, options) for request, options in asked])
-    found = [_largest_that_fits(request, options, estimator) for request, options in asked]
+        options = Options(shape=request.shape, budget_bytes=budget, may_quantize=not keep_precision)
+        asked.append(partial(_largest_that_fits, request, chosen, options))
+    price_ahead(estimator, asked)
+    found = [ask(estimator) for ask in asked]
     if not any(one.fits for one in found):
         raise NothingFitsError(
             f"no well-known model can be fine-tuned in {gpu_mem or gpu}",
@@ -109,24 +131,29 @@ def recommend_models(
     )
 
 
-def _largest_that_fits(request: Request, options: Options, estimator: Estimator) -> FittingModel:
-    """LoRA with the largest micro-batch that fits, with activations recomputed where nothing else does."""
-    method = request.catalog.method(BAR_TO_BEAT)
-    if not _weights_fit(request, options):
-        return _entry(request, options.shape, None, None)
-    answer = rank_methods(request, (method,), options, estimator)
-    if answer.candidates:
-        best = answer.candidates[0]
-        return _entry(request, best.shape, method, best.estimate.reserved_bytes + options.context_bytes)
-    estimates = [one.estimate for one in answer.excluded if one.estimate]
-    needed = min((one.reserved_bytes + options.context_bytes for one in estimates), default=None)
+def _largest_that_fits(
+    request: Request, methods: Sequence[MethodSpec], options: Options, estimator: Estimator
+) -> FittingModel:
+    """The first of the methods that fits, with the largest micro-batch, in the base's own precision if possible."""
+    needed = None
+    for asked in _precisions(request, options):
+        answer = rank_methods(request, methods, asked, estimator)
+        by_id = {one.method: one for one in answer.candidates}
+        for method in methods:
+            if best := by_id.get(method.id):
+                return _entry(request, best.shape, method, best.estimate.reserved_bytes + options.context_bytes)
+        estimates = [one.estimate for one in answer.excluded if one.estimate]
+        needed = min((one.reserved_bytes + options.context_bytes for one in estimates), default=needed)
     return _entry(request, options.shape, None, needed)
 
 
-def _weights_fit(request: Request, options: Options) -> bool:
-    """Whether it is worth a trace: the weights alone are within the budget."""
-    weight_bytes = request.base_parameters * options.shape.least_bytes_per_parameter
-    return options.budget_bytes is None or weight_bytes + options.context_bytes <= options.budget_bytes
+def _precisions(request: Request, options: Options) -> list[Options]:
+    """The ways to store the base that are worth a trace: the weights alone are within the budget."""
+    own = replace(options, may_quantize=False)
+    ways = [own]
+    if options.may_quantize and options.shape.quantization is None:
+        ways.append(replace(own, shape=replace(options.shape, quantization="nf4", upcast="all")))
+    return [way for way in ways if weights_fit(request.base_parameters, way)]
 
 
 def _entry(request: Request, shape: StepShape, method: MethodSpec | None, needed_bytes: int | None) -> FittingModel:

@@ -126,7 +126,7 @@ def choose_task(catalog: Catalog, name: str | None, architecture: ArchitectureSp
             f"{task.id} does not run on {model}, which is {article} {architecture.kind}",
             hint=f"use {' or '.join(suited)}",
         )
-    return task
+    return task.on(architecture.kind)
 
 
 def step_shape(model: ModelSpec, architecture: ArchitectureSpec, task: TaskSpec, step: StepOptions) -> StepShape:
@@ -217,17 +217,6 @@ def size_bytes(size: str | int | None) -> int | None:
         UsageError: it is no positive size.
     """
     return None if size is None else parse_size_bytes(str(size))
-
-
-def count_training_rows(dataset: str, task: TaskSpec) -> int:
-    """Usable training rows of a data set, read as `search` would read it.
-
-    Raises:
-        DataError: it cannot be read, or does not fit the task.
-    """
-    from autopeft.data.load import prepare_data
-
-    return len(prepare_data(dataset, task).rows["train"])
 
 
 def tracing_estimator(catalog: Catalog) -> Estimator:

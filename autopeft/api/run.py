@@ -36,8 +36,7 @@ class BestAdapter:
         Raises:
             ModelError: the base model is not where it was.
         """
-        loading = import_module("autopeft.api.loading")
-        return loading.load_best(self._run, device)
+        return import_module("autopeft.api.finished").open_finished(self._run).load(device)
 
 
 class SearchRun:

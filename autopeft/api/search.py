@@ -4,22 +4,43 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Unpack, cast
 
+from autopeft.api.conduct import Conduct, budget_seconds, check_request, conduct_fields, default_budget
+from autopeft.api.data_choices import check_data_choices
+from autopeft.api.own_metric import OwnMetric, metric_name
 from autopeft.api.request import size_bytes
 from autopeft.api.run import SearchRun
+from autopeft.api.studies import hide_password
 from autopeft.domain.plan import SearchRequest
-from autopeft.domain.progress import Observer, Silent
-from autopeft.domain.units import parse_duration_seconds
+from autopeft.domain.progress import Observer, Progress, observer_of
 from autopeft.errors import InputError, MissingDependencyError, NothingFitsError, UsageError
 from autopeft.search.context import Stop
 from autopeft.search.ledger import Ledger
 from autopeft.search.run_directory import RunDirectory, read_json, write_json
 
-DEFAULT_BUDGET = "1h"
-DEMO_BUDGET = "4m"
 IN_MEMORY = "(given in Python)"
+# Options of `search` that a request holds under the same name.
+_AS_GIVEN = (
+    "documents",
+    "group_column",
+    "max_bad_rows",
+    "allow_overlap",
+    "class_weights",
+    "trials",
+    "seed",
+    "batch_size",
+    "max_length",
+    "full_steps",
+    "max_train_rows",
+    "max_evaluation_rows",
+    "top",
+    "confirm_seeds",
+    "threads",
+)
 
 
 def search(  # noqa: PLR0913 - the public verb: one keyword for each option of the command
@@ -34,7 +55,14 @@ def search(  # noqa: PLR0913 - the public verb: one keyword for each option of t
     budget: str | float | None = None,
     trials: int | None = None,
     methods: Sequence[str] = (),
+    starts: Mapping[str, Mapping[str, Any]] | None = None,
     columns: Mapping[str, str] | None = None,
+    splits: Mapping[str, str] | None = None,
+    documents: str = "auto",
+    group_column: str | None = None,
+    max_bad_rows: int | None = None,
+    allow_overlap: bool = False,
+    class_weights: str | None = None,
     seed: int = 0,
     batch_size: int | None = None,
     max_length: int | None = None,
@@ -44,8 +72,11 @@ def search(  # noqa: PLR0913 - the public verb: one keyword for each option of t
     top: int = 2,
     confirm_seeds: int = 2,
     threads: int | None = None,
-    observer: Observer | None = None,
+    metric: str | OwnMetric | None = None,
+    catalog: str | Path | None = None,
+    observer: Observer | Callable[[Progress], object] | None = None,
     stop: Stop | None = None,
+    **conduct: Unpack[Conduct],
 ) -> SearchRun:
     """Search for the best adapter that a budget buys.
 
@@ -58,10 +89,18 @@ def search(  # noqa: PLR0913 - the public verb: one keyword for each option of t
         task: task id, see `autopeft tasks`; by default what suits the architecture.
         output: the run directory; by default `runs/<time>`.
         gpu_mem: memory that training may use, like `"24GB"`, or bytes.
-        budget: wall clock for everything, like `"1h"` or seconds; one hour where `trials` is not given either.
+        budget: wall clock for everything, like `"1h"` or seconds; one hour where nothing else limits the search.
         trials: how many configurations to try at most. Without `budget` the result is the same each time.
         methods: ids to search over; by default the recommender's choice.
+        starts: method id -> hyperparameters to begin with, in the place of the recommender's.
         columns: role -> column, where the names do not tell.
+        splits: split -> the name that the source has for it, where the names do not tell.
+        documents: what a row of plain text is: `line`, `file`, or `auto` (lines of a single file, whole files of a
+            folder).
+        group_column: rows with the same value stay in one split.
+        max_bad_rows: rows that may be left out; by default 10 or 1 % that lack a cell, and none that is unreadable.
+        allow_overlap: keep rows that two splits share where they are, however many.
+        class_weights: `"balanced"` weighs training rows by how rare their class is.
         seed: of everything random.
         batch_size: rows in an optimizer step.
         max_length: tokens in a row; by default from the data.
@@ -71,8 +110,12 @@ def search(  # noqa: PLR0913 - the public verb: one keyword for each option of t
         top: configurations that are trained to full length.
         confirm_seeds: seeds on which they are.
         threads: CPU threads.
-        observer: is told of the progress.
-        stop: set `requested` on it to stop after the running slice.
+        metric: that the winner is chosen by, see `domain.metrics`; or a function of (true answers, predicted answers),
+            greater being better, itself or as `"module:function"`. By default the task's own.
+        catalog: a folder of own methods, rules, tasks, ... in YAML, read beside the shipped catalogue.
+        observer: is told of the progress; a function is called with each `Progress`.
+        stop: set `requested` on it to stop after the running slices.
+        conduct: workers, scheduler, sampler, objectives, further budgets, storage: see `Conduct`.
 
     Raises:
         UsageError: an option makes no sense.
@@ -81,30 +124,44 @@ def search(  # noqa: PLR0913 - the public verb: one keyword for each option of t
         RunError: the run could not finish; `resume` goes on.
         RunInterrupted: `stop` was requested; `resume` goes on.
     """
+    options = locals()  # every option by its name
     started = time.monotonic()
-    source = _source(train, validation, test)
-    request = SearchRequest(
-        model=str(model),
-        dataset=str(train) if source is None else IN_MEMORY,
-        task=task or "",
-        columns=dict(columns or {}),
-        methods=tuple(methods),
-        gpu_mem_bytes=size_bytes(gpu_mem),
-        budget_seconds=_budget_seconds(budget, trials, demo=model == "demo"),
-        trials=trials,
-        seed=seed,
-        batch_size=batch_size,
-        max_length=max_length,
-        full_steps=full_steps,
-        max_train_rows=max_train_rows,
-        max_evaluation_rows=max_evaluation_rows,
-        top=top,
-        confirm_seeds=confirm_seeds,
-        threads=threads,
-    )
-    check_request(request)
+    request, source = request_of({**options, **conduct})
     run = RunDirectory.create(Path(output) if output is not None else default_output())
     return _execute(run, request, source, started, observer, stop, fresh=True)
+
+
+def request_of(options: Mapping[str, Any]) -> tuple[SearchRequest, Any]:
+    """What options of `search` ask for, checked, and the data where they were given in Python.
+
+    Args:
+        options: by name; those that are left out have their defaults.
+
+    Raises:
+        UsageError: an option makes no sense.
+    """
+    defaults = {name: one.default for name, one in signature(search).parameters.items() if one.default is not one.empty}
+    given = SimpleNamespace(**{**defaults, **options})
+    conduct = cast(Conduct, {name: one for name, one in options.items() if name not in {*defaults, "conduct"}})
+    source = _source(given.train, given.validation, given.test)
+    request = SearchRequest(
+        model=str(given.model),
+        dataset=str(given.train) if source is None else IN_MEMORY,
+        task=given.task or "",
+        columns=dict(given.columns or {}),
+        splits=dict(given.splits or {}),
+        methods=tuple(given.methods),
+        starts={name: dict(values) for name, values in (given.starts or {}).items()},
+        gpu_mem_bytes=size_bytes(given.gpu_mem),
+        budget_seconds=budget_seconds(given.budget, default_budget(conduct, given.trials, demo=given.model == "demo")),
+        metric=metric_name(given.metric),
+        catalog=None if given.catalog is None else str(given.catalog),
+        **{name: getattr(given, name) for name in _AS_GIVEN},
+        **conduct_fields(conduct),
+    )
+    check_request(request)
+    check_data_choices(request)
+    return request, source
 
 
 def resume(
@@ -112,7 +169,9 @@ def resume(
     *,
     train: Any = None,
     budget: str | float | None = None,
-    observer: Observer | None = None,
+    workers: int | None = None,
+    storage: str | None = None,
+    observer: Observer | Callable[[Progress], object] | None = None,
     stop: Stop | None = None,
 ) -> SearchRun:
     """Go on with a run after any stop; a finished run is given back as it is.
@@ -121,7 +180,9 @@ def resume(
         run: the run directory.
         train: the data again, where it had been given in Python.
         budget: a new wall-clock budget for everything, what was spent before included.
-        observer: is told of the progress.
+        workers: processes that train from now on; by default as many as before.
+        storage: the address of the shared study's database again, where it has a password: that is not kept.
+        observer: is told of the progress; a function is called with each `Progress`.
         stop: set `requested` on it to stop after the running slice.
 
     Raises:
@@ -132,7 +193,12 @@ def resume(
     directory = RunDirectory(Path(run))
     request = directory.request()
     if budget is not None:
-        request = replace(request, budget_seconds=_budget_seconds(budget, None, demo=False))
+        request = replace(request, budget_seconds=budget_seconds(budget, None))
+    if workers is not None:
+        request = replace(request, workers=workers)
+    if storage is not None:
+        request = replace(request, storage=storage)
+    check_request(request)
     source = _source(train, None, None) if train is not None else None
     if request.dataset == IN_MEMORY and source is None:
         raise InputError(
@@ -147,7 +213,7 @@ def _execute(
     request: SearchRequest,
     source: Any,
     started: float,
-    observer: Observer | None,
+    observer: Observer | Callable[[Progress], object] | None,
     stop: Stop | None,
     *,
     fresh: bool,
@@ -159,11 +225,17 @@ def _execute(
         plan = {} if fresh else read_json(run.path / "plan.json")
         write_json(run.path / "plan.json", plan | {"request": _lasting(request).to_dict()})
         timestamp = datetime.now(UTC).isoformat(timespec="seconds")
-        ledger = Ledger(run.path / "ledger.json", clock=time.monotonic, started=started, timestamp=timestamp)
+        ledger = Ledger(
+            run.path / "ledger.json",
+            clock=time.monotonic,
+            started=started,
+            timestamp=timestamp,
+            workers=request.slots,
+        )
         with ledger.spend("startup"):
             from autopeft.api.stages import run_stages
         try:
-            run_stages(run, request, source, ledger, observer or Silent(), stop or Stop())
+            run_stages(run, request, source, ledger, observer_of(observer), stop or Stop())
         except (UsageError, NothingFitsError, InputError, MissingDependencyError):
             # What was asked cannot be done: before the first trial there is nothing to resume.
             if fresh and not run.trials():
@@ -177,46 +249,18 @@ def _is_finished(run: RunDirectory) -> bool:
     return path.exists() and read_json(path).get("status") == "finished"
 
 
-def check_request(request: SearchRequest) -> None:
-    """See that the numbers make sense, before anything is read.
-
-    Raises:
-        UsageError: one does not.
-    """
-    least: list[tuple[str, Callable[[SearchRequest], int | None], int]] = [
-        ("--trials", lambda r: r.trials, 1),
-        ("--batch-size", lambda r: r.batch_size, 1),
-        ("--max-length", lambda r: r.max_length, 4),
-        ("--full-steps", lambda r: r.full_steps, 1),
-        ("--max-train-rows", lambda r: r.max_train_rows, 2),
-        ("--max-evaluation-rows", lambda r: r.max_evaluation_rows, 2),
-        ("--top", lambda r: r.top, 1),
-        ("--confirm-seeds", lambda r: r.confirm_seeds, 1),
-        ("--threads", lambda r: r.threads, 1),
-        ("--seed", lambda r: r.seed, 0),
-    ]
-    for option, get, minimum in least:
-        value = get(request)
-        if value is not None and value < minimum:
-            raise UsageError(f"{option} {value} makes no sense", hint=f"it must be at least {minimum}")
-
-
 def default_output() -> Path:
     """A new folder under `runs/`, named by the time."""
     return Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")
 
 
-def _budget_seconds(budget: str | float | None, trials: int | None, *, demo: bool) -> float | None:
-    if budget is None:
-        if trials is not None:
-            return None
-        budget = DEMO_BUDGET if demo else DEFAULT_BUDGET
-    return parse_duration_seconds(str(budget))
-
-
 def _lasting(request: SearchRequest) -> SearchRequest:
-    """The request with local paths in full, so that `resume` works from another folder too."""
-    return replace(request, model=_absolute(request.model), dataset=_absolute(request.dataset))
+    """The request with local paths in full, so that `resume` works from another folder too, and no password."""
+    catalog = request.catalog and _absolute(request.catalog)
+    storage = request.storage and hide_password(request.storage)
+    return replace(
+        request, model=_absolute(request.model), dataset=_absolute(request.dataset), catalog=catalog, storage=storage
+    )
 
 
 def _absolute(name: str) -> str:

@@ -7,19 +7,20 @@ from typing import Any
 
 from autopeft.api.baselines import measure_baselines
 from autopeft.api.environment import environment
+from autopeft.api.executors import HEAD_START, make_executor
+from autopeft.api.groundwork import lay_groundwork
 from autopeft.api.loading import load_lines
-from autopeft.api.planning import Choice, cap_starts, choose, evaluation_within, fit_to_budget, provisional_plan
-from autopeft.api.preparation import Subject, fast_autocast, load_data, load_worker, read_subject
+from autopeft.api.planning import Choice
+from autopeft.api.preparation import Subject
 from autopeft.api.pricing import Pricing
-from autopeft.catalog.contents import Catalog
-from autopeft.catalog.load import load_catalog
+from autopeft.api.search_ranges import with_ranges
+from autopeft.api.studies import hide_password, open_study
+from autopeft.data.answer_scores import row_metric
 from autopeft.data.load import LoadedData
-from autopeft.domain.plan import SearchRequest, TrainingPlan
+from autopeft.domain.plan import SearchRequest
 from autopeft.domain.progress import Observer
-from autopeft.domain.trials import Split, TrialSpec
-from autopeft.errors import DataError, RunInterrupted
-from autopeft.execution.in_process import InProcessExecutor
-from autopeft.recommend.options import DEVICE_CONTEXT_BYTES
+from autopeft.errors import RunInterrupted
+from autopeft.modeling.licence import licence_of
 from autopeft.reporting.model_card import model_card
 from autopeft.reporting.write import write_report
 from autopeft.search.confirm_stage import choose_entries, confirm_stage, saved_entries
@@ -27,10 +28,9 @@ from autopeft.search.context import SearchContext, Stop
 from autopeft.search.finish import finish
 from autopeft.search.ledger import Ledger
 from autopeft.search.result import Frame, build_result
-from autopeft.search.run_directory import RunDirectory, intact, read_json, write_atomically, write_json
+from autopeft.search.run_directory import RunDirectory, read_json, write_atomically, write_json
 from autopeft.search.search_stage import search_stage
 from autopeft.training.checkpoint import load_tensors, prune_checkpoints, save_tensors
-from autopeft.training.device_memory import hold_to_budget
 from autopeft.training.head_start import with_head_start
 from autopeft.training.worker import Worker
 
@@ -56,12 +56,13 @@ def run_stages(
         AutopeftError: as `autopeft.api.search.search` says.
     """
     prepared = _prepare(run, request, source, ledger, observer)
-    context = _context(run, request, prepared, ledger, observer, stop)
     frame = _frame(request, prepared)
+    context = _context(run, request, prepared, ledger, observer, stop)
     try:
         if not stop.requested and _final(run) is None:
             _search(context)
     finally:
+        context.executor.close()
         # Whatever happened, what there is so far is written down, and can be gone on with.
         _publish(context, frame, "interrupted" if _final(run) is None else "finished")
     if _final(run) is None:
@@ -72,12 +73,13 @@ def run_stages(
 
 def _search(context: SearchContext) -> None:
     entries = saved_entries(context)
-    records = [folder.record() for folder in context.run.trials()]
     if entries is None:
-        records = search_stage(context)
+        records, peers = search_stage(context)
         if context.stop.requested:
             return
-        entries = choose_entries(context, records)
+        entries = choose_entries(context, records, peers)
+    else:
+        records = [folder.record() for folder in context.run.trials()]
     confirm_stage(context, records, entries)
     if not context.stop.requested:
         finish(context, entries)
@@ -91,72 +93,16 @@ def _final(run: RunDirectory) -> dict[str, Any] | None:
 
 
 def _prepare(run: RunDirectory, request: SearchRequest, source: Any, ledger: Ledger, observer: Observer) -> _Prepared:
-    with ledger.spend("startup"):
-        catalog = load_catalog()
-        for name in request.methods:
-            catalog.method(name)
-        subject = read_subject(request, catalog)
-    with ledger.spend("data"):
-        loaded = load_data(request, subject, source, run.path / "data")
-    saved = read_json(run.path / "plan.json")
-    if saved.get("fingerprint", loaded.encoded.fingerprint) != loaded.encoded.fingerprint:
-        raise DataError(
-            f"the data in {request.dataset} is not what {run.path} began with",
-            hint="restore the data, or start a new run with another --output",
-        )
-    autocast = fast_autocast()
-    with ledger.spend("startup"):
-        plan = provisional_plan(request, subject, loaded.encoded, autocast)
-        worker = load_worker(subject, loaded.encoded, catalog, plan, threads=request.threads)
-        hold_to_budget(worker.device, request.gpu_mem_bytes, DEVICE_CONTEXT_BYTES)
-        pricing = Pricing(subject, catalog, worker, request.gpu_mem_bytes)
-    if "training" in saved:
-        with intact(run.path / "plan.json"):
-            plan, choice = TrainingPlan.from_dict(saved["training"]), Choice.from_dict(saved["choice"])
-    else:
-        plan, choice = _plan(request, plan, worker, pricing, catalog, ledger, observer)
-        write_json(
-            run.path / "plan.json",
-            {
-                "request": saved["request"],
-                "training": plan.to_dict(),
-                "choice": choice.to_dict(),
-                "fingerprint": loaded.encoded.fingerprint,
-            },
-        )
-    baselines, worker = _baselines(run, worker.with_plan(plan), loaded, ledger)
-    return _Prepared(subject, loaded, worker, choice, pricing, baselines)
-
-
-def _plan(
-    request: SearchRequest,
-    plan: TrainingPlan,
-    worker: Worker,
-    pricing: Pricing,
-    catalog: Catalog,
-    ledger: Ledger,
-    observer: Observer,
-) -> tuple[TrainingPlan, Choice]:
-    with ledger.spend("startup"):
-        choice = choose(request, pricing.recommendation(request), catalog)
-        proposals = (*choice.starts, *([choice.control] if choice.control else []))
-        splits = [pricing.split(proposal) or Split() for proposal in proposals]
-        plan = evaluation_within(plan, splits, keeps_logits=not worker.data.label_names)
-    before = ledger.spent_seconds
-    with ledger.spend("probe"):
-        timed, split = (choice.control, splits[-1]) if choice.control else (choice.starts[0], splits[0])
-        probed = TrialSpec(-1, timed.method, timed.hyperparameters, plan.seeds[0], split)
-        plan = fit_to_budget(request, plan, worker, probed, ledger.spent_seconds, observer.note)
-    ledger.book("probe", 0.0, compute_seconds=ledger.spent_seconds - before)
-    remaining = (request.budget_seconds or 0.0) - ledger.spent_seconds
-    return plan, cap_starts(choice, request, plan, remaining)
+    ground = lay_groundwork(run, request, source, ledger, observer)
+    baselines, worker = _baselines(run, ground.worker, ground.loaded, ledger)
+    return _Prepared(ground.subject, ground.loaded, worker, ground.choice, ground.pricing, baselines)
 
 
 def _baselines(
     run: RunDirectory, worker: Worker, loaded: LoadedData, ledger: Ledger
 ) -> tuple[list[dict[str, Any]], Worker]:
     """The baselines, and the worker whose runs start from the head-only baseline's head where that applies."""
-    path, head_path = run.path / "baselines.json", run.path / "head_start.safetensors"
+    path, head_path = run.path / "baselines.json", run.path / HEAD_START
     if not path.exists():
         with ledger.spend("baselines"):
             measured = measure_baselines(worker, loaded.plain)
@@ -177,12 +123,17 @@ def _context(
     stop: Stop,
 ) -> SearchContext:
     rows = prepared.loaded.encoded.rows
+    model_folder = prepared.subject.model.path
+    assert model_folder is not None  # weights were required
+    methods = with_ranges(prepared.worker.methods, prepared.choice.ranges)
+    searched = {name: methods[name] for name in prepared.choice.searched}
     return SearchContext(
         request=request,
         plan=prepared.worker.plan,
         metric=prepared.subject.task.metric,
+        row_metric=row_metric(prepared.subject.task),
         maximize=prepared.subject.task.maximize,
-        methods=prepared.worker.methods,
+        methods=methods,
         searched=prepared.choice.searched,
         starts=prepared.choice.starts,
         control=prepared.choice.control,
@@ -190,8 +141,9 @@ def _context(
         test_rows=rows["test"],
         validation_rows=rows["validation"],
         max_length=prepared.loaded.encoded.max_length,
+        study=open_study(run, request, searched, observer),
         run=run,
-        executor=InProcessExecutor(prepared.worker),
+        executor=make_executor(run, request, prepared.worker, model_folder, observer),
         ledger=ledger,
         observer=observer,
         stop=stop,
@@ -203,6 +155,7 @@ def _frame(request: SearchRequest, prepared: _Prepared) -> Frame:
         asked={
             "model": request.model,
             "model_parameters": prepared.pricing.base_parameters,
+            "model_licence": licence_of(prepared.subject.model.path) if prepared.subject.model.path else None,
             "dataset": request.dataset,
             "task": prepared.subject.task.id,
             "methods": list(prepared.choice.searched),
@@ -215,6 +168,7 @@ def _frame(request: SearchRequest, prepared: _Prepared) -> Frame:
         data=prepared.loaded.encoded.to_dict(),
         baselines=prepared.baselines,
         excluded=prepared.choice.excluded,
+        why=prepared.choice.why,
         environment=environment(prepared.worker.plan.autocast),
         predicted_peak_bytes=prepared.pricing.known_peak_bytes,
         measured_kind="CUDA" if prepared.worker.device.type == "cuda" else "tensor bytes, CPU",
@@ -236,7 +190,7 @@ def _load_lines(prepared: _Prepared) -> Callable[[str, str], list[str]]:
 def _command() -> str:
     """How this was started, for people to repeat it; a search from Python says so."""
     program = sys.argv[0].rpartition("/")[2]
-    return " ".join(["autopeft", *sys.argv[1:]]) if program == "autopeft" else "from Python"
+    return hide_password(" ".join(["autopeft", *sys.argv[1:]])) if program == "autopeft" else "from Python"
 
 
 def _publish(context: SearchContext, frame: Frame, status: str) -> None:

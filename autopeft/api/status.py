@@ -29,7 +29,7 @@ def status(run: str | Path) -> dict[str, Any]:
     return {
         "status": "running" if directory.is_locked() else state,
         "spent_seconds": spent_seconds,
-        "budget_seconds": request.budget_seconds,
+        "budget_seconds": request.wall_seconds,
         "trials": _count(result if state == "finished" else {}, records),
         "best": best,
     }

@@ -8,10 +8,8 @@ import click
 
 from autopeft.catalog.contents import Catalog
 from autopeft.cli.tables import Output, plain_value, print_heading, print_json, print_paragraph, print_table
-from autopeft.domain.facts import FACTS
 from autopeft.domain.knobs import Knob
 from autopeft.domain.methods import MethodSpec, Source
-from autopeft.domain.rules import Effect, Rule
 
 _ANSWERS = {True: "yes", False: "no", None: "unknown"}
 
@@ -48,37 +46,7 @@ def show_method(method: MethodSpec, output: Output) -> None:
         (name.replace("_", " "), _ANSWERS[found.value], found.provenance) for name, found in method.capabilities.items()
     ]
     print_table(("can it", "answer", "how that is known"), answers, output)
-    _show_sources(method.sources, output)
-
-
-def show_rules(catalog: Catalog, output: Output) -> None:
-    """All rules, one line each."""
-    if output == "json":
-        print_json({"rules": [asdict(rule) for rule in catalog.rules.values()]})
-        return
-    rows = [(rule.id, rule.title, rule.status) for rule in catalog.rules.values()]
-    print_table(("rule", "says", "status"), rows, output)
-
-
-def show_rule(rule: Rule, output: Output) -> None:
-    """One rule: when it applies, what follows, why, and where that comes from."""
-    if output == "json":
-        print_json(asdict(rule))
-        return
-    click.echo(click.style(f"{rule.id}: {rule.title}", bold=True) + "\n")
-    print_paragraph(rule.because, output)
-    print_heading("When", output)
-    click.echo(rule.when)
-    for name in sorted(set(rule.when.replace("(", " ").replace(")", " ").split()) & set(FACTS)):
-        fact = FACTS[name]
-        unit = f", in {fact.unit}" if fact.kind == "number" and fact.unit not in fact.meaning else ""
-        print_paragraph(fact.meaning + unit, output, label=f"  {name}:")
-    print_heading("Then", output)
-    for effect in rule.effects:
-        print_paragraph(_effect(effect), output)
-    _show_sources((rule.source,), output)
-    if rule.status == "prior":
-        click.echo("\nA prior: recalled, not checked against the source.")
+    show_sources(method.sources, output)
 
 
 def show_term(name: str, text: str, output: Output) -> None:
@@ -89,17 +57,11 @@ def show_term(name: str, text: str, output: Output) -> None:
     print_paragraph(text, output, label=f"{name}:")
 
 
-def _show_sources(sources: Iterable[Source], output: Output) -> None:
+def show_sources(sources: Iterable[Source], output: Output) -> None:
+    """A list of sources under its heading."""
     print_heading("Sources", output)
     for source in sources:
         print_paragraph(f"{source.where}: {source.says}".strip(": "), output, label=f"{source.ref}:")
-
-
-def _effect(effect: Effect) -> str:
-    methods = "every method" if effect.methods == ("*",) else ", ".join(effect.methods)
-    unit = "point" if effect.weight == 1 else "points"
-    points = f" by {effect.weight:g} {unit}" if effect.kind in ("prefer", "penalise") else ""
-    return f"{effect.kind} {methods}{points}"
 
 
 def _range(knob: Knob) -> str:

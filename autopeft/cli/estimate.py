@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autopeft.cli.options import format_option, hardware_options, step_options
+from autopeft.cli.options import catalog_option, format_option, hardware_options, step_options
 
 if TYPE_CHECKING:
     from autopeft.cli.tables import Output
@@ -39,6 +39,7 @@ Examples:
 )
 @click.option("--probe", is_flag=True, help="Time a few real steps on the device at hand; needs the weights.")
 @step_options
+@catalog_option
 @format_option
 def estimate(model: str | None, method: str, settings: tuple[str, ...], output: "Output", **asked: Any) -> None:
     """Predict the memory of one training step, by component, and its time on a device that is named.

@@ -108,9 +108,14 @@ def report(error: BaseException, debug: bool) -> int:
 
 
 def _say(message: str, hint: str | None, *, kind: str = "error") -> None:
-    click.echo(f"{kind}: {message}", err=True)
+    click.echo(f"{kind}: {_printable(message)}", err=True)
     if hint:
-        click.echo(f"hint: {hint}", err=True)
+        click.echo(f"hint: {_printable(hint)}", err=True)
+
+
+def _printable(text: str) -> str:
+    """The text with control characters spelled out: file names and labels may hold orders to the terminal."""
+    return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in text)
 
 
 def _show_usage(error: click.ClickException) -> None:

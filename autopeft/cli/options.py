@@ -29,6 +29,16 @@ def _format_option(destination: str) -> Callable[[Command], Command]:
     )
 
 
+def catalog_option(command: Command) -> Command:
+    """`--catalog`: a folder of the user's own YAML beside the shipped catalogue."""
+    return click.option(
+        "--catalog",
+        type=click.Path(),
+        metavar="DIR",
+        help="Own methods/, rules/, tasks/, ... in YAML, beside the shipped ones.",
+    )(command)
+
+
 def step_options(command: Command) -> Command:
     """The options that shape one training step."""
     for option in reversed(

@@ -1,23 +1,26 @@
 """How a recommendation is printed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import click
 
 from autopeft.api.recommend import RankedMethods
-from autopeft.api.recommend_models import ModelsForBudget
+from autopeft.catalog.contents import Catalog
 from autopeft.catalog.load import load_catalog
+from autopeft.cli.advice_options import Format
+from autopeft.cli.footnotes import Footnotes, cited
+from autopeft.cli.score_view import show_scores
 from autopeft.cli.tables import Output, plain_value, print_heading, print_json, print_paragraph, print_table
 from autopeft.domain.memory import StepShape
 from autopeft.domain.recommendation import Candidate
-from autopeft.domain.rules import Reason
 from autopeft.domain.units import format_bytes, format_count, format_step_time
-from autopeft.recommend.ranking import TERMS
 
 _STARTS_SHOWN = 3
 _CANDIDATES_SHOWN = 12
-_MODEL_NUMBERS = ("size", "needs", "batch", "tokens")
-_BATCH_NOTE = "batch: sequences in a forward pass x passes in a step; r: activations are recomputed to fit."
+BATCH_NOTE = "batch: sequences in a forward pass x passes in a step; r: activations are recomputed to fit."
+_QUANTISED_NOTE = "q: the base is quantised to 4 bits (NF4) to fit."
+_UNKNOWN_NOTE = "?: nobody measured the method near this situation."
 _NUMBERS = ("", "needs", "batch", "trains", "compute", "step", "tokens/s", "hours", "cost", "score")
 _EFFORT_NOTES = {
     "compute": "compute: operations of a step, against the least.",
@@ -25,41 +28,58 @@ _EFFORT_NOTES = {
 }
 
 
-def show(answer: RankedMethods, output: Output, *, every: bool = False) -> None:
+def show(
+    answer: RankedMethods, output: Format, *, every: bool = False, taken_apart: bool = False, catalog: str | None = None
+) -> None:
     """Print candidates, exclusions and reasons on stdout; what was assumed on stderr.
 
     Args:
         answer: of the recommender.
-        output: how; JSON always holds everything.
+        output: how; JSON and HTML always hold everything.
         every: whether the table holds every candidate, or the first ones.
+        taken_apart: whether each score is shown term by term.
+        catalog: folder of the user's own YAML, whose evidence may be cited.
     """
     if output == "json":
         print_json(answer.to_dict())
         return
+    if output == "html":
+        from autopeft.reporting.recommendation import render_recommendation
+
+        click.echo(render_recommendation(answer))
+        return
+    _show_text(answer, cast(Output, output), load_catalog(beside=catalog), every=every, taken_apart=taken_apart)
+
+
+def _show_text(answer: RankedMethods, output: Output, catalog: Catalog, *, every: bool, taken_apart: bool) -> None:
     print_paragraph(_headline(answer), output)
+    for note in answer.notes:
+        print_paragraph(note, output)
     shown = answer.candidates if every else answer.candidates[:_CANDIDATES_SHOWN]
+    footnotes = Footnotes(shown, catalog.evidence)
     if shown:
-        notes = _number_reasons(shown)
         click.echo()
-        print_table(
-            ("", "method", "needs", "batch", *_effort(answer), "score", "why"),
-            _rows(answer, notes)[: len(shown)],
-            output,
-            numbers=_NUMBERS,
-        )
+        columns = ("", "method", "needs", "batch", *_effort(answer), "score", "why")
+        print_table(columns, _rows(answer, footnotes)[: len(shown)], output, numbers=_NUMBERS)
         if len(shown) < len(answer.candidates):
             click.echo(f"\n{len(answer.candidates) - len(shown)} more fit and rank below; --all shows them.")
-        _show_starts(shown, output)
-    _show_exclusions(answer, output)
+    _show_advice(answer, output)
     if shown:
-        _show_reasons(shown, notes, output)
-    _say_assumptions(answer)
+        _show_starts(shown, output)
+    if taken_apart:
+        show_scores(shown, output)
+    _show_exclusions(answer, output)
+    if footnotes.texts:
+        print_heading("Why (+ for, - against, * to know)", output)
+        for number, text in enumerate(footnotes.texts, start=1):
+            print_paragraph(text, output, label=f"{number:>2}.")
+    _say_assumptions(answer, shown)
 
 
-def say_by_name_only(output: Output) -> None:
+def say_by_name_only(output: Format, catalog: str | None = None) -> None:
     """One line on stderr: which methods of the catalogue were not asked, since they want to be named."""
-    named_only = [method.id for method in load_catalog().methods.values() if method.by_name_only]
-    if named_only and output != "json":
+    named_only = [method.id for method in load_catalog(beside=catalog).methods.values() if method.by_name_only]
+    if named_only and output in ("table", "markdown"):
         click.echo(
             f"\nUsed only when named with --methods (slow or fragile; `autopeft methods NAME` says why): "
             f"{', '.join(named_only)}",
@@ -67,50 +87,31 @@ def say_by_name_only(output: Output) -> None:
         )
 
 
-def show_models(found: ModelsForBudget, output: Output) -> None:
-    """Print what a budget can fine-tune."""
-    if output == "json":
-        print_json(found.to_dict())
-        return
-    click.echo(f"What {_budget(found.budget_bytes)} can fine-tune\n")
-    rows = [
-        (
-            one.model,
-            format_count(one.model_parameters),
-            one.title if one.fits else "does not fit",
-            "" if one.needed_bytes is None else format_bytes(one.needed_bytes),
-            _batch(one.shape) if one.fits else "",
-            str(one.shape.max_length),
-        )
-        for one in found.models
-    ]
-    print_table(("model", "size", "method", "needs", "batch", "tokens"), rows, output, numbers=_MODEL_NUMBERS)
-    click.echo(
-        f"\n{_BATCH_NOTE} Name one with --model to see every method, with reasons.",
-        err=True,
-    )
-
-
-def _batch(shape: StepShape) -> str:
-    """Micro-batch and accumulation; `r` says that activations are recomputed."""
+def batch_text(shape: StepShape, *, quantised: bool) -> str:
+    """Micro-batch and accumulation; `r` says that activations are recomputed, `q` that the base is quantised."""
     text = str(shape.batch_size) if shape.accumulation == 1 else f"{shape.batch_size} x {shape.accumulation}"
-    return f"{text} r" if shape.gradient_checkpointing else text
+    marks = ("r" if shape.gradient_checkpointing else "") + ("q" if quantised else "")
+    return f"{text} {marks}" if marks else text
+
+
+def budget_text(size_bytes: int) -> str:
+    """In both units, since people write 24GB and tools count in GiB."""
+    return f"{size_bytes / 1e9:.4g} GB ({format_bytes(size_bytes)})"
 
 
 def _headline(answer: RankedMethods) -> str:
     facts = answer.facts
-    budget = "no memory budget" if answer.budget_bytes is None else _budget(answer.budget_bytes)
+    budget = "no memory budget" if answer.budget_bytes is None else budget_text(answer.budget_bytes)
     size = format_count(float(facts["model_parameters"]))
     batch = f"{facts['batch_size']} sequences of {facts['max_length']} tokens a step"
     return f"{answer.model} ({size}), {answer.task}, {budget}, {batch}"
 
 
-def _budget(size_bytes: int) -> str:
-    """In both units, since people write 24GB and tools count in GiB."""
-    return f"{size_bytes / 1e9:.4g} GB ({format_bytes(size_bytes)})"
+def _quantised(one: Candidate) -> bool:
+    return one.shape.quantization is not None
 
 
-def _rows(answer: RankedMethods, notes: dict[str, int]) -> list[tuple[str, ...]]:
+def _rows(answer: RankedMethods, footnotes: Footnotes) -> list[tuple[str, ...]]:
     context = int(answer.facts["context_bytes"])
     effort = list(zip(*_effort(answer).values(), strict=True))
     return [
@@ -118,10 +119,10 @@ def _rows(answer: RankedMethods, notes: dict[str, int]) -> list[tuple[str, ...]]
             str(one.rank),
             one.title,
             format_bytes(one.estimate.reserved_bytes + context),
-            _batch(one.shape),
+            batch_text(one.shape, quantised=_quantised(one)),
             *effort[one.rank - 1],
-            f"{round(one.score, 1) + 0.0:+.1f}",
-            " ".join(_mark(reason, notes) for reason in one.reasons if reason.rule in notes),
+            f"{round(one.score, 1) + 0.0:+.1f}{'?' if one.basis == 'unknown' else ''}",
+            footnotes.marks(one),
         )
         for one in answer.candidates
     ]
@@ -146,25 +147,26 @@ def _effort(answer: RankedMethods) -> dict[str, list[str]]:
     return {heading: cells for heading, cells in columns.items() if cells}
 
 
-def _number_reasons(candidates: Iterable[Candidate]) -> dict[str, int]:
-    """Rule id -> footnote number, in the order of the table; cost terms have columns instead."""
-    rules = dict.fromkeys(reason.rule for one in candidates for reason in one.reasons if reason.rule not in TERMS)
-    return {rule: number for number, rule in enumerate(rules, start=1)}
-
-
-def _mark(reason: Reason, notes: dict[str, int]) -> str:
-    sign = "+" if reason.score > 0 else "-" if reason.score < 0 else "*"
-    return f"{sign}{notes[reason.rule]}"
+def _show_advice(answer: RankedMethods, output: Output) -> None:
+    if answer.advice:
+        print_heading("Consider", output)
+        for reason in answer.advice:
+            print_paragraph(cited(reason), output, label="-")
 
 
 def _show_starts(candidates: Iterable[Candidate], output: Output) -> None:
     print_heading("Start with", output)
     for one in list(candidates)[:_STARTS_SHOWN]:
-        print_paragraph(
-            ", ".join(f"{name}={plain_value(value)}" for name, value in one.start.items()),
-            output,
-            label=f"{one.method}:",
-        )
+        knobs = [f"{name}={plain_value(value)}{_range(one, name)}" for name, value in one.start.items()]
+        print_paragraph(", ".join(knobs), output, label=f"{one.method}:")
+
+
+def _range(one: Candidate, name: str) -> str:
+    """The range of the learning rate, which matters most (arXiv:2303.15647v1, section 14); others are in the JSON."""
+    if name != "learning_rate" or name not in one.ranges or len(set(one.ranges[name])) == 1:
+        return ""
+    low, high = one.ranges[name]
+    return f" (try {low:.3g} to {high:.3g})"
 
 
 def _show_exclusions(answer: RankedMethods, output: Output) -> None:
@@ -172,26 +174,17 @@ def _show_exclusions(answer: RankedMethods, output: Output) -> None:
         return
     print_heading("Left out", output)
     for one in answer.excluded:
-        print_paragraph("; ".join(map(_cited, one.reasons)), output, label=f"{one.title}:")
+        print_paragraph("; ".join(map(cited, one.reasons)), output, label=f"{one.title}:")
 
 
-def _show_reasons(candidates: Iterable[Candidate], notes: dict[str, int], output: Output) -> None:
-    print_heading("Why (+ for, - against, * to know)", output)
-    by_rule = {reason.rule: reason for one in candidates for reason in one.reasons if reason.rule in notes}
-    for rule, number in notes.items():
-        reason = by_rule[rule]
-        print_paragraph(_cited(reason), output, label=f"{number:>2}.")
-
-
-def _cited(reason: Reason) -> str:
-    return reason.text if reason.rule in TERMS else f"{reason.text} [{reason.rule}: {reason.source}]"
-
-
-def _say_assumptions(answer: RankedMethods) -> None:
+def _say_assumptions(answer: RankedMethods, shown: Sequence[Candidate]) -> None:
     context = format_bytes(float(answer.facts["context_bytes"]))
-    note = next((text for heading, text in _EFFORT_NOTES.items() if heading in _effort(answer)), "")
+    notes = [BATCH_NOTE] if shown else []
+    notes += [text for heading, text in _EFFORT_NOTES.items() if shown and heading in _effort(answer)]
+    notes += [_QUANTISED_NOTE] if any(map(_quantised, shown)) else []
+    notes += [_UNKNOWN_NOTE] if any(one.basis == "unknown" for one in shown) else []
     click.echo(
-        f"\nneeds: reserved memory and {context} of device context. {_BATCH_NOTE} {note}\n"
-        "`autopeft explain RULE` tells more about a reason.",
+        f"\nneeds: reserved memory and {context} of device context. {' '.join(notes)}\n"
+        "`autopeft explain ID` tells more about a reason, --explain takes the scores apart.",
         err=True,
     )

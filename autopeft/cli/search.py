@@ -5,13 +5,16 @@ from typing import Any
 
 import click
 
-from autopeft.cli.options import run_format_option, split_names
+from autopeft.cli.conduct_options import conduct_options, storage_option, workers_option
+from autopeft.cli.data_options import DataCommand, data_options
+from autopeft.cli.options import catalog_option, run_format_option, split_names
 from autopeft.errors import UsageError
 
 EPILOG = """\b
 Examples:
   autopeft search --demo
   autopeft search --model ./my-bert --dataset reviews.csv --budget 30m
+  autopeft search --plan plan.yaml --dataset reviews.csv         # plan: recommend --save plan.yaml
   autopeft search --model ./my-llama --dataset notes.txt --task causal-lm --trials 12 --seed 1
 """
 
@@ -21,16 +24,20 @@ Examples:
   autopeft resume runs/20260102-030405 --budget 2h
 """
 
-_COLUMNS = ("text", "text_pair", "label", "source", "target")
 
-
-@click.command(epilog=EPILOG)
+@click.command(cls=DataCommand, epilog=EPILOG)
 @click.option("--demo", is_flag=True, help="The embedded model and data, within four minutes.")
 @click.option("--model", metavar="ID_OR_PATH", help="Hub id or folder with safetensors weights.")
 @click.option(
     "--dataset",
     metavar="PATH_OR_ID",
     help="CSV, JSONL, Parquet or text file, a folder of split files, or a hub id.",
+)
+@click.option(
+    "--plan",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Model, task, methods and starting values that `recommend --save FILE` wrote; other options go before it.",
 )
 @click.option("--task", metavar="TASK", help="See `autopeft tasks`; by default what suits the architecture.")
 @click.option(
@@ -51,11 +58,8 @@ _COLUMNS = ("text", "text_pair", "label", "source", "target")
 @click.option("--methods", metavar="A,B", help="Search over these only; see `autopeft methods`.")
 @click.option("--output", type=click.Path(path_type=Path), help="The run directory; by default runs/<time>.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random.")
-@click.option("--text-column", "text", metavar="NAME", help="Column with the text.")
-@click.option("--text-pair-column", "text_pair", metavar="NAME", help="Column with the second text of a pair.")
-@click.option("--label-column", "label", metavar="NAME", help="Column with the label.")
-@click.option("--source-column", "source", metavar="NAME", help="Column with the input of text-to-text.")
-@click.option("--target-column", "target", metavar="NAME", help="Column with the output of text-to-text.")
+@data_options
+@click.option("--metric", metavar="NAME", help="Chooses the winner, see `autopeft tasks NAME`; else the task's own.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Rows in an optimizer step; else the task's default.")
 @click.option("--max-length", type=click.IntRange(min=4), help="Tokens in a row; else from the data.")
 @click.option(
@@ -79,7 +83,10 @@ _COLUMNS = ("text", "text_pair", "label", "source", "target")
     show_default=True,
     help="Seeds on which they are.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads of each worker.")
+@conduct_options
+@click.option("--dry-run", is_flag=True, help="Print the plan and what the budget buys; train nothing.")
+@catalog_option
 @run_format_option
 @click.option("--quiet", is_flag=True, help="No progress display.")
 def search(
@@ -91,33 +98,49 @@ def search(
     Tries methods and hyperparameters with real short fine-tunes, trains the best to full length on several seeds
     beside plain LoRA, measures the winner once on a test split, and writes adapter and report to a run directory.
     """
+    planned = _planned(asked.pop("plan"))
+    model, task = model or planned.get("model"), task or planned.get("task")
     if demo and (model or dataset):
         raise UsageError("--demo brings its own model and data", hint="leave --demo out, or --model and --dataset")
     if not demo and not (model and dataset):
         missing = "--dataset" if model else "--model" if dataset else "--model and --dataset"
         raise UsageError(f"search needs {missing}", hint="name a model and a data set, or try `autopeft search --demo`")
+    asked |= {
+        "model": model or "demo",
+        "train": dataset or "demo",
+        "task": task,
+        "methods": split_names(methods) or planned.get("methods", ()),
+        "starts": planned.get("starts"),
+        **{name: planned.get(name) for name in ("gpu_mem", "batch_size", "max_length") if asked[name] is None},
+        "objectives": split_names(asked["objectives"]) or (),
+    }
+    if asked.pop("dry_run"):
+        from autopeft.cli.dry_run_view import show_dry_run
+
+        show_dry_run(asked, output_format, quiet=quiet)
+        return
     from autopeft.cli.search_run import run_search
 
-    columns = {role: asked.pop(role) for role in _COLUMNS}
-    run_search(
-        quiet=quiet,
-        output_format=output_format,
-        model=model or "demo",
-        train=dataset or "demo",
-        task=task,
-        methods=split_names(methods) or (),
-        columns={role: name for role, name in columns.items() if name},
-        **asked,
-    )
+    run_search(quiet=quiet, output_format=output_format, **asked)
+
+
+def _planned(plan: Path | None) -> dict[str, Any]:
+    if plan is None:
+        return {}
+    from autopeft.api.search_plan import options_of_plan
+
+    return options_of_plan(plan)
 
 
 @click.command(epilog=RESUME_EPILOG)
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--budget", metavar="TIME", help="A new wall clock for everything, what was spent included.")
+@workers_option
+@storage_option
 @run_format_option
 @click.option("--quiet", is_flag=True, help="No progress display.")
-def resume(run: Path, budget: str | None, output_format: str, quiet: bool) -> None:
+def resume(run: Path, output_format: str, quiet: bool, **asked: Any) -> None:
     """Go on with a search after any stop; a finished one is shown again."""
     from autopeft.cli.search_run import run_resume
 
-    run_resume(run, budget, output_format, quiet=quiet)
+    run_resume(run, output_format, quiet=quiet, **asked)

@@ -22,12 +22,12 @@ def run_search(*, quiet: bool, output_format: str, **asked: Any) -> None:
     _run(lambda observer, stop: search(observer=observer, stop=stop, **asked), output_format, quiet=quiet)
 
 
-def run_resume(run: Path, budget: str | None, output_format: str, *, quiet: bool) -> None:
+def run_resume(run: Path, output_format: str, *, quiet: bool, **asked: Any) -> None:
     """Go on, then print what was found."""
     from autopeft.api.search import resume
 
     def go_on(observer: Any, stop: Stop) -> "SearchRun":
-        return resume(run, budget=budget, observer=observer, stop=stop)
+        return resume(run, observer=observer, stop=stop, **asked)
 
     _run(go_on, output_format, quiet=quiet)
 

@@ -8,21 +8,46 @@ from torch import Tensor
 from autopeft.domain.memory import StepShape
 from autopeft.domain.tasks import TaskSpec
 
+# Their labels are floats: a number, or 0 and 1 for each of several labels.
+_FRACTIONAL = ("regression", "multi-label")
+
 
 def empty_batch(task: TaskSpec, shape: StepShape, device: str = "meta") -> dict[str, Tensor]:
     """What the data loader would hand to the model, full of zeros.
 
-    Shapes: `input_ids` and `attention_mask` (batch, length), int64; `labels` (batch,) for a classification,
-    (batch, length) for a causal and (batch, target length) for a text-to-text model.
+    Shapes: `input_ids` and `attention_mask` (batch, length), int64, or for a multiple choice (batch, choices, length)
+    with as many choices as `num_labels` says; `labels` (batch,) for one answer a row, (batch, labels) for several,
+    (batch, length) for one a token, and (batch, target length) for a text-to-text model; `start_positions` and
+    `end_positions` (batch,) for question answering.
     """
-    tokens = (shape.batch_size, shape.max_length)
-    labels = {
-        "sequence-classification": (shape.batch_size,),
-        "causal-lm": tokens,
-        "seq2seq-lm": (shape.batch_size, shape.target_length),
-    }[task.head]
-    shapes = {"input_ids": tokens, "attention_mask": tokens, "labels": labels}
-    return {name: torch.zeros(size, dtype=torch.long, device=device) for name, size in shapes.items()}
+    tokens: tuple[int, ...] = (shape.batch_size, shape.max_length)
+    if task.head == "multiple-choice":
+        tokens = (shape.batch_size, shape.num_labels, shape.max_length)
+    shapes = {"input_ids": tokens, "attention_mask": tokens} | _label_shapes(task, shape)
+    batch = {name: torch.zeros(size, dtype=torch.long, device=device) for name, size in shapes.items()}
+    if task.objective in _FRACTIONAL:
+        batch["labels"] = batch["labels"].float()
+    return batch
+
+
+def _label_shapes(task: TaskSpec, shape: StepShape) -> dict[str, tuple[int, ...]]:
+    rows = (shape.batch_size,)
+    if task.head == "question-answering":
+        return {"start_positions": rows, "end_positions": rows}
+    if task.objective == "multi-label":
+        return {"labels": (shape.batch_size, shape.num_labels)}
+    if task.head in ("causal-lm", "token-classification"):
+        return {"labels": (shape.batch_size, shape.max_length)}
+    return {"labels": (shape.batch_size, shape.target_length) if task.head == "seq2seq-lm" else rows}
+
+
+def label_count(task: TaskSpec, shape: StepShape, vocabulary: int) -> int:
+    """Labels of a batch are below this: classes, positions in the text, or tokens of the vocabulary."""
+    if task.head == "question-answering":
+        return shape.max_length
+    if task.objective in _FRACTIONAL:
+        return 2
+    return vocabulary if task.head in ("causal-lm", "seq2seq-lm") else shape.num_labels
 
 
 def shape_of_first_batch(shape: StepShape) -> StepShape:

@@ -5,7 +5,14 @@ from typing import Any
 
 # Fields of configurations, peft's and our own, that pick layers, and those that name modules, where a digit may
 # pick one.
-_PICK_LAYERS = ("layers_to_transform", "layer_replication", "adapter_layers", "target_parameters", "last_blocks")
+_PICK_LAYERS = (
+    "layers_to_transform",
+    "layer_replication",
+    "adapter_layers",
+    "target_parameters",
+    "last_blocks",
+    "dropped_share",
+)
 # Fields for how many layers in a row share a matrix.
 _SHARE_LAYERS = ("stride_A",)
 _NAME_MODULES = (

@@ -64,7 +64,7 @@ class BaseModels:
     def get(self, model: ModelSpec, task: TaskSpec, shape: StepShape) -> PreTrainedModel:
         """The base on the meta device; it may be wrapped any number of times."""
         key = json.dumps(
-            [dict(model.config), task.head, [getattr(shape, name) for name in _DECIDE_THE_BASE]],
+            [dict(model.config), task.head, task.objective, [getattr(shape, name) for name in _DECIDE_THE_BASE]],
             sort_keys=True,
             default=str,
         )

@@ -16,7 +16,7 @@ from autopeft.domain.methods import MethodSpec
 from autopeft.domain.models import ArchitectureSpec, ModelSpec
 from autopeft.domain.tasks import TaskSpec
 from autopeft.errors import RunError, UsageError
-from autopeft.memory.batch import empty_batch
+from autopeft.memory.batch import empty_batch, label_count
 from autopeft.memory.cache import cache_key, user_cache
 from autopeft.memory.measure import measure_step
 from autopeft.modeling.build import enable_gradient_checkpointing, load_base
@@ -133,10 +133,11 @@ def _random_batch(base: PreTrainedModel, task: TaskSpec, shape: StepShape, devic
     batch = empty_batch(task, shape, device)
     drawn = torch.Generator(device).manual_seed(_SEED)
     vocabulary = base.get_input_embeddings().num_embeddings
-    labels = shape.num_labels if task.head == "sequence-classification" else vocabulary
     batch["attention_mask"].fill_(1)
     batch["input_ids"].random_(1, vocabulary, generator=drawn)
-    batch["labels"].random_(0, labels, generator=drawn)
+    below = label_count(task, shape, vocabulary)
+    for name in batch.keys() - {"attention_mask", "input_ids"}:
+        batch[name].random_(0, below, generator=drawn)
     return batch
 
 

@@ -24,6 +24,7 @@ def as_plain(question: Question) -> dict[str, Any]:
         "name": question.model.name,
         "config": dict(question.model.config),
         "task": question.task.id,
+        "head": question.task.head,
         "method": question.method.id,
         "hyperparameters": dict(question.hyperparameters),
         "shape": {name: getattr(question.shape, name) for name in question.shape.__dataclass_fields__},
@@ -34,7 +35,7 @@ def from_plain(plain: Mapping[str, Any], catalog: Catalog) -> Question:
     """The inverse of `as_plain`."""
     return Question(
         ModelSpec(plain["name"], plain["config"]),
-        catalog.tasks[plain["task"]],
+        catalog.tasks[plain["task"]].with_head(plain["head"]),
         catalog.methods[plain["method"]],
         plain["hyperparameters"],
         StepShape(**plain["shape"]),

@@ -13,6 +13,8 @@ from autopeft.catalog import load_catalog
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.tasks import TaskSpec
 from autopeft.modeling.architecture import architecture_of
+from autopeft.modeling.step import build_optimizer, training_step
+from autopeft.modeling.training_hooks import after_update
 from autopeft.modeling.wrap import wrap
 
 CATALOG = load_catalog()
@@ -46,7 +48,7 @@ def batch(model_type: str) -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
 
 
-@pytest.mark.parametrize(("model_type", "method"), [case for case in CASES if "full" not in case.id])
+@pytest.mark.parametrize(("model_type", "method"), [case for case in CASES if case.values[1].builder != "FULL"])
 def test_a_method_that_is_said_to_merge_merges(model_type: str, method: MethodSpec) -> None:
     model: Any = wrapped(model_type, method)
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
@@ -63,6 +65,18 @@ def test_a_method_that_is_said_to_merge_merges(model_type: str, method: MethodSp
     plain = model.merge_and_unload().eval()
     assert not any(isinstance(module, BaseTunerLayer) for module in plain.modules())
     torch.testing.assert_close(plain(**batch(model_type)).logits, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("model_type", "method"), [case for case in CASES if case.values[0] == "bert"])
+def test_two_steps_under_autocast_train(model_type: str, method: MethodSpec) -> None:
+    """As `search` trains where bfloat16 is fast; the second step has what the first one's hooks left."""
+    model = wrapped(model_type, method)
+    optimizer = build_optimizer(model, method.start(100_000))
+    for step in (1, 2):
+        loss = training_step(model, [batch(model_type)], optimizer, autocast=torch.bfloat16, max_grad_norm=1.0)
+        after_update(model, step, 2)
+        assert torch.isfinite(loss)
 
 
 @pytest.mark.filterwarnings("ignore")

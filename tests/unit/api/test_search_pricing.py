@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import torch
 
 from autopeft.api.planning import evaluation_within
 from autopeft.api.preparation import Subject
@@ -38,8 +39,8 @@ def pricing(budget_bytes: int | None) -> Pricing:
     catalog = load_catalog()
     model = ModelSpec("tiny", CONFIG)
     subject = Subject(model, catalog.architectures["llama"], catalog.tasks["causal-lm"])
-    data = SimpleNamespace(max_length=256, max_target_length=None, label_names=[])
-    worker = cast(Worker, SimpleNamespace(plan=PLAN, data=data))
+    data = SimpleNamespace(max_length=256, max_target_length=None, label_names=[], outputs=2)
+    worker = cast(Worker, SimpleNamespace(plan=PLAN, data=data, device=torch.device("cpu")))
     return Pricing(subject, catalog, worker, budget_bytes)
 
 

@@ -71,7 +71,7 @@ def test_recommend_without_a_model_lists_what_fits(run: Run) -> None:
         (("recommend",), 2, "--gpu-mem"),
         (("recommend", "--model", LLAMA, "--gpu-mem", "plenty"), 2, "24GB"),
         (("recommend", "--model", LLAMA, "--methods", "lorra"), 2, "did you mean lora"),
-        (("recommend", "--model", LLAMA, "--task", "text-to-text"), 2, "causal-lm"),
+        (("recommend", "--model", LLAMA, "--task", "question-answering"), 2, "causal-lm"),
         (("recommend", "--model", "./nowhere/at/all"), 4, "hint:"),
         (("recommend", "--model", "bert-base-uncased", "--max-length", "4096"), 2, "512"),
         (("estimate", "--model", LLAMA, "--set", "r"), 2, "NAME=VALUE"),
@@ -116,10 +116,21 @@ def test_estimate_keeps_assumptions_off_stdout(run: Run) -> None:
 def test_explain_shows_condition_effect_and_source(run: Run) -> None:
     text = run("explain", "p07").stdout
     assert "model_parameters < 10e9" in text
+    assert "the base model's size is below 10 B parameters" in text
     assert "penalise prompt-tuning by 2 points" in text
+    assert "does not fire: model_parameters 1.3e+10" in text
     assert "arXiv:2303.15647v1" in text
-    assert "prior" in run("explain", "R02").stdout
+    prior = run("explain", "R02").stdout
+    assert "recalled, not checked" in prior and "confidence, 0.7" in prior
+    assert "by 0.35 points" in prior, "a prior counts by its confidence"
     assert run("explain", "memory").exit_code == 0
+
+
+def test_explain_tells_what_became_of_a_finding(run: Run) -> None:
+    assert "left out: no method of the catalogue" in " ".join(run("explain", "P32").stdout.split())
+    assert "carried out by P04" in run("explain", "p05").stdout
+    assert "held as measurements" in run("explain", "C03").stdout
+    assert json.loads(run("explain", "E15", "--format", "json").stdout)["left_out"]
 
 
 def test_every_rule_and_method_can_be_shown(run: Run) -> None:

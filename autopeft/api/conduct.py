@@ -1,0 +1,159 @@
+"""How a search is conducted: workers, scheduler, sampler, objectives, budgets and storage, as a user gives them."""
+
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import Any, TypedDict
+
+from autopeft.api.request import size_bytes
+from autopeft.domain.plan import SECONDS_PER_HOUR, SearchRequest
+from autopeft.domain.units import parse_duration_seconds
+from autopeft.errors import UsageError
+
+DEFAULT_BUDGET = "1h"
+DEMO_BUDGET = "4m"
+
+
+class Conduct(TypedDict, total=False):
+    """Options of `search` that say how it is conducted.
+
+    Attributes:
+        workers: processes that train, each on a device of its own where there are several; 0, the default, trains in
+            this process.
+        scheduler: `asha` (the default), `hyperband` or `freeze-thaw`.
+        sampler: `tpe` (the default), `random`, `gp`, `cmaes`, `qmc` or `nsga2`.
+        objectives: what trials are compared by: of `loss`, `memory`, `size`, `latency` and `time`; several give a
+            Pareto front.
+        device_hours: budget of the workers' time, summed over them.
+        tokens: budget of training tokens.
+        money: budget at `price_per_hour`, in its currency.
+        price_per_hour: of one worker's device.
+        max_disk: what the run directory may hold, like `"20GB"`.
+        max_trial_time: the most that one trial may take on one seed, like `"10m"`.
+        storage: address of a PostgreSQL or MySQL database, for several searches that work on one study.
+        study: its name there.
+    """
+
+    workers: int
+    scheduler: str
+    sampler: str
+    objectives: Sequence[str]
+    device_hours: float | None
+    tokens: int | None
+    money: float | None
+    price_per_hour: float | None
+    max_disk: str | int | None
+    max_trial_time: str | float | None
+    storage: str | None
+    study: str | None
+
+
+def conduct_fields(conduct: Conduct) -> dict[str, Any]:
+    """The fields of `SearchRequest` that these options fill.
+
+    Raises:
+        UsageError: a size or time that is none, or an option that there is not.
+    """
+    unknown = sorted(set(conduct) - set(Conduct.__annotations__))
+    if unknown:
+        nearest = get_close_matches(unknown[0], Conduct.__annotations__, n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else "see help(autopeft.search)"
+        raise UsageError(f"search takes no option {unknown[0]!r}", hint=hint)
+    device_hours, limit = conduct.get("device_hours"), conduct.get("max_trial_time")
+    return {
+        "workers": conduct.get("workers") or 0,
+        "scheduler": conduct.get("scheduler", "asha"),
+        "sampler": conduct.get("sampler", "tpe"),
+        "objectives": tuple(conduct.get("objectives", ("loss",))),
+        "device_seconds": None if device_hours is None else device_hours * SECONDS_PER_HOUR,
+        "tokens": conduct.get("tokens"),
+        "money": conduct.get("money"),
+        "price_per_hour": conduct.get("price_per_hour"),
+        "disk_bytes": size_bytes(conduct.get("max_disk")),
+        "trial_seconds": None if limit is None else parse_duration_seconds(str(limit)),
+        "storage": conduct.get("storage"),
+        "study": conduct.get("study"),
+    }
+
+
+def budget_seconds(budget: str | float | None, otherwise: str | None) -> float | None:
+    """A wall-clock budget as a user gives it, or else the default.
+
+    Raises:
+        UsageError: it is no time.
+    """
+    chosen = otherwise if budget is None else str(budget)
+    return None if chosen is None else parse_duration_seconds(chosen)
+
+
+def default_budget(conduct: Conduct, trials: int | None, *, demo: bool) -> str | None:
+    """The wall clock of a search whose user named none: none where something else limits it."""
+    limits = ("device_hours", "tokens", "money")
+    if trials is not None or any(conduct.get(name) is not None for name in limits):
+        return None
+    return DEMO_BUDGET if demo else DEFAULT_BUDGET
+
+
+def check_request(request: SearchRequest) -> None:
+    """See that the numbers and names make sense, before anything is read.
+
+    Raises:
+        UsageError: one does not.
+        MissingDependencyError: the sampler needs a package that is not installed.
+    """
+    least: list[tuple[str, Callable[[SearchRequest], float | None], int]] = [
+        ("--trials", lambda r: r.trials, 1),
+        ("--batch-size", lambda r: r.batch_size, 1),
+        ("--max-length", lambda r: r.max_length, 4),
+        ("--full-steps", lambda r: r.full_steps, 1),
+        ("--max-train-rows", lambda r: r.max_train_rows, 2),
+        ("--max-evaluation-rows", lambda r: r.max_evaluation_rows, 2),
+        ("--top", lambda r: r.top, 1),
+        ("--confirm-seeds", lambda r: r.confirm_seeds, 1),
+        ("--threads", lambda r: r.threads, 1),
+        ("--seed", lambda r: r.seed, 0),
+        ("--workers", lambda r: r.workers, 0),
+        ("--tokens", lambda r: r.tokens, 1),
+    ]
+    for option, get, minimum in least:
+        value = get(request)
+        if value is not None and value < minimum:
+            raise UsageError(f"{option} {value} makes no sense", hint=f"it must be at least {minimum}")
+    _check_amounts(request)
+    _check_names(request)
+    if request.storage is not None:
+        from autopeft.search.storage_address import parse_address
+
+        parse_address(request.storage)
+    elif request.study is not None:
+        raise UsageError("--study names a study in a database", hint="say which with --storage")
+
+
+def _check_amounts(request: SearchRequest) -> None:
+    amounts = {
+        "--device-hours": request.device_seconds,
+        "--money": request.money,
+        "--price-per-hour": request.price_per_hour,
+    }
+    for option, amount in amounts.items():
+        if amount is not None and not 0 < amount < float("inf"):
+            raise UsageError(f"{option} {amount:g} makes no sense", hint="it must be above 0")
+    if request.money is not None and request.price_per_hour is None:
+        raise UsageError("--money needs a price", hint="say what an hour of one device costs with --price-per-hour")
+
+
+def _check_names(request: SearchRequest) -> None:
+    from autopeft.search.flat_samplers import require_sampler
+    from autopeft.search.objectives import OBJECTIVES
+    from autopeft.search.sampler import SAMPLERS
+    from autopeft.search.schedulers import SCHEDULERS
+
+    if not request.objectives:
+        raise UsageError("there must be an objective", hint="name loss, and what else counts")
+    asked = [("scheduler", request.scheduler, SCHEDULERS), ("sampler", request.sampler, SAMPLERS)]
+    asked += [("objective", name, OBJECTIVES) for name in request.objectives]
+    for kind, name, known in asked:
+        if name not in known:
+            raise UsageError(f"there is no {kind} {name!r}", hint=f"use one of {', '.join(known)}")
+    if "loss" not in request.objectives:
+        raise UsageError("loss must be among the objectives", hint=f"write loss,{','.join(request.objectives)}")
+    require_sampler(request.sampler)

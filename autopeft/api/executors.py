@@ -1,0 +1,65 @@
+"""Who runs the slices: this process, or worker processes, as was asked."""
+
+import os
+from pathlib import Path
+
+import torch
+
+from autopeft.domain.plan import SearchRequest
+from autopeft.domain.progress import Observer
+from autopeft.execution.in_process import InProcessExecutor
+from autopeft.execution.loading import WorkerSetup
+from autopeft.execution.pool import WorkerPool
+from autopeft.execution.protocol import Executor
+from autopeft.recommend.options import DEVICE_CONTEXT_BYTES
+from autopeft.search.run_directory import RunDirectory
+from autopeft.training.device_memory import release_memory
+from autopeft.training.worker import Worker
+
+HEAD_START = "head_start.safetensors"
+
+
+def make_executor(
+    run: RunDirectory, request: SearchRequest, worker: Worker, model_folder: Path, observer: Observer
+) -> Executor:
+    """The executor of a search; worker processes begin to load at once.
+
+    Args:
+        run: gives the head that every run starts from, and takes the workers' logs.
+        request: says how many workers.
+        worker: loaded here, for planning and baselines; it gives up its device where others train.
+        model_folder: with the base's weights.
+        observer: is told when a worker was replaced.
+    """
+    if request.workers == 0:
+        return InProcessExecutor(worker)
+    head = run.path / HEAD_START
+    assert worker.data.folder is not None  # a search keeps its encoded data in the run directory
+    setup = WorkerSetup(
+        model=str(model_folder),
+        task=worker.task.id,
+        data=str(worker.data.folder.absolute()),
+        plan=worker.plan.to_dict(),
+        catalog=request.catalog,
+        metric=worker.task.metric,
+        head_start=str(head.absolute()) if head.exists() else None,
+        threads=request.threads or threads_each(request.workers),
+        budget_bytes=request.gpu_mem_bytes,
+        context_bytes=DEVICE_CONTEXT_BYTES,
+    )
+    devices = visible_devices()
+    worker.base.to("cpu")
+    release_memory(torch.device("cuda" if devices else "cpu"))
+    return WorkerPool(setup, request.workers, run.path / "workers", devices=devices, note=observer.note)
+
+
+def threads_each(workers: int) -> int | None:
+    """CPU threads of each of several workers that share this machine's cores; None leaves a single one its choice."""
+    return None if workers == 1 else max(1, (os.cpu_count() or 1) // workers)
+
+
+def visible_devices() -> list[str]:
+    """The CUDA devices that this process sees, as CUDA_VISIBLE_DEVICES names them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = named.split(",") if named else [str(index) for index in range(torch.cuda.device_count())]
+    return names[: torch.cuda.device_count()]

@@ -1,0 +1,96 @@
+"""`export`: the winner, merged, as a file for another runtime; kept only if that runtime answers alike."""
+
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from autopeft.api.finished import open_finished
+from autopeft.api.merge import checked_batches
+from autopeft.artifacts.merge import agreement, check_agreement, merged, outputs, refuse_unmergeable
+from autopeft.artifacts.onnx_file import onnx_outputs, require_onnx, write_onnx
+from autopeft.errors import InputError, RunError, UsageError
+
+FILE_NAME = "model.onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        output: the folder with `model.onnx` and the tokenizer.
+        format: `onnx`.
+        inputs: names of the graph's inputs, each (rows, tokens) int64; its output is `logits`.
+        labels: classes in the order of the logits; empty where the task has none.
+        checked_rows: on which the file was compared with the adapter.
+        greatest_difference: of two logits over them.
+        greatest_logit: of the adapter, by its size.
+        bytes: of the file.
+    """
+
+    output: str
+    format: str
+    inputs: tuple[str, ...]
+    labels: tuple[str, ...]
+    checked_rows: int
+    greatest_difference: float
+    greatest_logit: float
+    bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self) | {"inputs": list(self.inputs), "labels": list(self.labels)}
+
+
+def export(run: str | Path, output: str | Path) -> Exported:
+    """Write the best adapter of a run, merged, as ONNX.
+
+    Args:
+        run: the run directory.
+        output: a folder that is not there yet, or is empty.
+
+    Raises:
+        MissingDependencyError: the extra `onnx` is not installed.
+        UsageError: the method of the winner has no equal weight, or the model writes text in two parts.
+        InputError: the run has no winner, or `output` holds something.
+        ModelError: torch cannot export the model, or the file answers otherwise.
+        RunError: the folder cannot be written.
+    """
+    target = Path(output)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise InputError(f"{target} already holds something", hint="name a new folder")
+    finished = open_finished(run)
+    require_onnx()
+    refuse_unmergeable(finished.method)
+    if finished.subject.architecture.kind == "encoder-decoder":
+        raise UsageError(
+            "an encoder-decoder is no single graph, so it is not exported",
+            hint="`autopeft merge` writes it for transformers",
+        )
+    batches = checked_batches(finished)
+    model = finished.load("cpu")
+    before = outputs(model, batches)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        write_onnx(merged(model, finished.method), batches[0], temporary / FILE_NAME)
+        found = agreement(before, onnx_outputs(temporary / FILE_NAME, batches))
+        check_agreement(found)
+        finished.tokenizer().save_pretrained(str(temporary))
+        os.replace(temporary, target)
+    except OSError as error:
+        raise RunError(f"cannot write {target}: {error.strerror}", hint="make room or name another folder") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Exported(
+        output=str(target),
+        format="onnx",
+        inputs=tuple(batches[0]),
+        labels=finished.labels,
+        checked_rows=found.rows,
+        greatest_difference=found.greatest_difference,
+        greatest_logit=found.greatest_logit,
+        bytes=sum(file.stat().st_size for file in target.glob(f"{FILE_NAME}*")),
+    )

@@ -1,0 +1,97 @@
+"""A run with a winner, opened for the commands that use it: everything resolved, no weights loaded yet."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from autopeft.api.preparation import Subject, read_subject
+from autopeft.api.run import SearchRun
+from autopeft.catalog.load import load_catalog
+from autopeft.data.encoder import padding_id
+from autopeft.domain.methods import MethodSpec
+from autopeft.domain.plan import SearchRequest
+from autopeft.modeling.adapter_files import load_adapter
+from autopeft.modeling.tokenizer import load_tokenizer
+from autopeft.search.run_directory import RunDirectory, intact
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """What the commands on a finished run need of it.
+
+    Attributes:
+        path: the run directory.
+        result: content of result.json.
+        request: what the search was asked to do.
+        subject: base model, architecture and task.
+        method: of the winner.
+        labels: classes in the order of their numbers; empty where the task has none.
+    """
+
+    path: Path
+    result: dict[str, Any]
+    request: SearchRequest
+    subject: Subject
+    method: MethodSpec
+    labels: tuple[str, ...]
+
+    @property
+    def adapter(self) -> Path:
+        """The folder of the best adapter."""
+        return self.path / "best_adapter"
+
+    @property
+    def outputs(self) -> int:
+        """Of a classification head."""
+        return self.subject.task.outputs or max(2, len(self.labels))
+
+    @property
+    def name(self) -> str:
+        """Of the run, for people."""
+        return str(self.path)
+
+    def tokenizer(self) -> Any:
+        """Of the base model.
+
+        Raises:
+            ModelError: there is none.
+        """
+        assert self.subject.model.path is not None  # read_subject saw to it
+        return load_tokenizer(self.subject.model.path)
+
+    def load(self, device: str | None = None) -> torch.nn.Module:
+        """The adapted model in float32 and evaluation mode.
+
+        Args:
+            device: where it goes; by default a CUDA device where there is one.
+
+        Raises:
+            ModelError: the base model is not where it was, or the adapter does not fit it.
+        """
+        where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        model = load_adapter(self.subject.model, self.adapter, self.subject.task, self.outputs, device=where)
+        config: Any = model.config
+        if config.pad_token_id is None:
+            # A classifier over a decoder finds a row's last token by it.
+            config.pad_token_id = padding_id(self.tokenizer())
+        return model
+
+
+def open_finished(run: str | Path) -> FinishedRun:
+    """The run in a directory, with its winner.
+
+    Raises:
+        InputError: it is no run directory, it has no winner yet, or one of its files is damaged.
+        ModelError: the base model is not where it was.
+    """
+    opened = SearchRun(run)
+    best = opened.best
+    request = RunDirectory(opened.path).request()
+    catalog = load_catalog(beside=request.catalog)
+    subject = read_subject(request, catalog)
+    with intact(opened.path / "result.json"):
+        labels = tuple(opened.result["data"]["labels"] or ())
+        method = str(best.entry["method"])
+    return FinishedRun(opened.path, opened.result, request, subject, catalog.method(method), labels)

@@ -1,0 +1,28 @@
+"""`autopeft evaluate`."""
+
+from pathlib import Path
+
+import click
+
+from autopeft.cli.options import run_format_option
+from autopeft.cli.run_options import column_options, named_columns, run_argument
+
+EPILOG = """\b
+Examples:
+  autopeft evaluate runs/20260102-030405
+  autopeft evaluate runs/20260102-030405 --dataset other.csv --format json
+"""
+
+
+@click.command(epilog=EPILOG)
+@run_argument
+@click.option("--dataset", metavar="PATH_OR_ID", help="Rows with labels; by default the run's own test rows.")
+@click.option("--split", metavar="NAME", help="Of --dataset; else test, or the only one.")
+@column_options("text", "text_pair", "label", "source", "target")
+@run_format_option
+def evaluate(run: Path, dataset: str | None, split: str | None, output_format: str, **columns: str | None) -> None:
+    """Measure a run's best adapter again, in float32: on its own test rows, or on other data."""
+    from autopeft.api.evaluate import evaluate as measure
+    from autopeft.cli.artifacts_view import show_evaluated
+
+    show_evaluated(measure(run, dataset, split=split, columns=named_columns(columns)), output_format)

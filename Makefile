@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP_EXTRA := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX),)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check test test-slow golden docs format clean
@@ -20,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "autopeft needs Python 3.11 or newer, this is " + sys.version.split()[0] + "\nhint: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet $(PIP_EXTRA) --constraint constraints.txt torch
-	$(BIN)/pip install --quiet $(PIP_EXTRA) --constraint constraints.txt --editable '.[demo,dev]'
+	$(BIN)/pip install --quiet $(PIP_EXTRA) --constraint constraints.txt --editable '.[demo,dev,docs]'
 	touch $@
 
 setup: $(STAMP) ## create .venv and install everything, at the tested versions
@@ -34,6 +35,7 @@ check: $(STAMP) ## ruff, format, types, import contracts, docs freshness
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/mkdocs build --strict --quiet
 
 # One process a core, each with one thread of torch: more of both would only get in each other's way.
 test: $(STAMP) ## the test-suite
@@ -45,8 +47,9 @@ test-slow: $(STAMP) ## the slow part of the test-suite
 golden: $(STAMP) ## rewrite the golden files after a wanted change; read the diff
 	AUTOPEFT_REWRITE_GOLDEN=1 $(BIN)/python -m pytest tests/golden
 
-docs: $(STAMP) ## regenerate the pages that come from the catalogue
+docs: $(STAMP) ## regenerate the pages that come from code and catalogue, then build the site in site/
 	$(BIN)/python docs/generate.py
+	$(BIN)/mkdocs build --strict --quiet
 
 format: $(STAMP) ## apply ruff's fixes and format
 	$(BIN)/ruff check --fix .

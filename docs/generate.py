@@ -7,20 +7,26 @@ python docs/generate.py --check   exit with 1 and name the pages that are out of
 import argparse
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import click
+from capability_table import capabilities_page
+from from_code import python_page, result_page
+from page import page, table
+from tasks_page import tasks_page
 
 from autopeft.catalog import Catalog, load_catalog
+from autopeft.catalog.findings import load_findings
 from autopeft.cli.main import cli
+from autopeft.domain.facts import FACTS, Fact
 from autopeft.domain.knobs import Knob
 from autopeft.domain.methods import MethodSpec, Source
 from autopeft.domain.rules import Rule
 from autopeft.domain.units import format_bytes, format_count
+from autopeft.domain.wording import condition_in_words, effect_in_words, standing
 
 DOCS = Path(__file__).parent
-NOTICE = "<!-- Generated from search_spaces/ by docs/generate.py; edit the YAML, then run `make docs`. -->"
 COMMANDS_NOTICE = "<!-- Generated from the commands' own help by docs/generate.py; run `make docs`. -->"
 HELP_COLUMNS = 100
 ANSWERS = {True: "yes", False: "no", None: "unknown"}
@@ -44,25 +50,49 @@ def methods_page(catalog: Catalog) -> str | None:
         "Each method is one file in `search_spaces/methods/`. A control is searched only by name; it stands"
         " beside the winner as a baseline. Where a starting value depends on the base model's size, the table"
         " gives it by number of parameters.",
-        _table(("method", "title", "family", "by default", "tasks", "merges"), rows),
+        table(("method", "title", "family", "by default", "tasks", "merges"), rows),
     ]
     for method in catalog.methods.values():
         parts += _method_section(method)
-    return _page(parts)
+    return page(parts)
 
 
 def rules_page(catalog: Catalog) -> str | None:
-    """docs/rules.md: every recommendation rule with its condition and source; None while there are none."""
+    """docs/rules.md: every recommendation rule in full, and the findings that none carries out."""
     if not catalog.rules:
         return None
     parts = [
         "# Recommendation rules",
-        "Each rule is an entry in `search_spaces/rules/`. `verified` means that the claim was seen in its"
-        " source; `prior` that it is recalled and shown as such.",
+        "Each rule is an entry in `search_spaces/rules/`. A verified rule's claim was seen in its source; a prior is"
+        " recalled, is shown as such, and its points count by its confidence. Only what is infeasible or incompatible"
+        " is excluded; what is merely worse is penalised. `autopeft explain ID` prints one of them,"
+        " `benchmarks/scenarios/` holds situations in which each of them fires.",
+        table(("rule", "says", "status"), [_rule_row(rule) for rule in catalog.rules.values()]),
     ]
     for rule in catalog.rules.values():
         parts += _rule_section(rule)
-    return _page(parts)
+    left_out = [finding for finding in load_findings().values() if finding.left_out]
+    parts += [
+        "## Findings without a rule",
+        f"The rules start from the {len(load_findings())} findings of `search_spaces/evidence/findings/survey.yaml`."
+        " These are left out:",
+        table(("finding", "why"), [(finding.id, " ".join(finding.left_out.split())) for finding in left_out]),
+        "## Facts",
+        "What a rule's condition may ask for. A fact that nobody gave is unknown, and a condition that hangs on it does"
+        " not hold.",
+        table(("fact", "is", "meaning"), [(f"`{fact.name}`", _kind(fact), fact.meaning) for fact in FACTS.values()]),
+    ]
+    return page(parts)
+
+
+def _kind(fact: Fact) -> str:
+    """Number with its unit, flag, or the texts that it may be."""
+    unit = f", {fact.unit}" if fact.unit else ""
+    return (", ".join(fact.values) or fact.kind) + unit
+
+
+def _rule_row(rule: Rule) -> tuple[str, str, str]:
+    return f"[{rule.id}](#{rule.id.lower()})", rule.title, rule.status
 
 
 def devices_page(catalog: Catalog) -> str | None:
@@ -85,11 +115,11 @@ def devices_page(catalog: Catalog) -> str | None:
         " with or without the vendor. FLOP/s are dense, by the data sheet, without TF32, which PyTorch leaves off. A"
         " prediction multiplies them with the share that training reaches (`achieved_share`), set on measured rows of"
         " the L40S (`benchmarks/time_metamath.md`); `autopeft estimate --probe` measures the device at hand instead.",
-        _table(columns, rows),
+        table(columns, rows),
     ]
     for gpu in catalog.gpus.values():
         parts += [f"## {gpu.id}", "\n".join(f"- {_source(source)}" for source in gpu.sources)]
-    return _page(parts)
+    return page(parts)
 
 
 def cli_page(_catalog: Catalog) -> str | None:
@@ -106,7 +136,7 @@ def cli_page(_catalog: Catalog) -> str | None:
             if command is not None:
                 with click.Context(command, info_name=name, parent=group) as context:
                     parts += [f"## autopeft {name}", *_help(command, context)]
-    return _page(parts, COMMANDS_NOTICE)
+    return page(parts, COMMANDS_NOTICE)
 
 
 def _help(command: click.Command, context: click.Context) -> list[str]:
@@ -117,9 +147,13 @@ def _help(command: click.Command, context: click.Context) -> list[str]:
 
 GENERATORS: Mapping[str, Callable[[Catalog], str | None]] = {
     "methods.md": methods_page,
+    "capabilities.md": capabilities_page,
     "rules.md": rules_page,
     "devices.md": devices_page,
+    "tasks.md": tasks_page,
     "cli.md": cli_page,
+    "python.md": python_page,
+    "result-schema.md": result_page,
 }
 
 
@@ -134,20 +168,29 @@ def _method_section(method: MethodSpec) -> list[str]:
     return [
         f"## {method.id}",
         f"**{method.title}** ({method.family}{role}). {method.summary}{needs}",
-        _table(("knob", "range", "starts at"), [(k.name, _range(k), _start(k)) for k in method.knobs]),
-        _table(("can", "", "known from"), facts),
+        table(("knob", "range", "starts at"), [(k.name, _range(k), _start(k)) for k in method.knobs]),
+        table(("can", "", "known from"), facts),
         "Sources:\n\n" + "\n".join(f"- {_source(source)}" for source in method.sources),
     ]
 
 
 def _rule_section(rule: Rule) -> list[str]:
-    effects = "; ".join(
-        f"{effect.kind} {', '.join(effect.methods)}"
-        + (f" (weight {effect.weight:g})" if effect.kind in {"prefer", "penalise"} else "")
-        for effect in rule.effects
-    )
-    lines = (f"When `{rule.when}`: {effects}.", f"Source ({rule.status}): {_source(rule.source)}")
-    return [f"## {rule.id}", f"**{rule.title}.** {rule.because}", *lines]
+    effects = [f"- {effect_in_words(effect, effect.weight * rule.confidence)}" for effect in rule.effects]
+    cases = [
+        (
+            ", ".join(f"`{name}` {_value(value)}" for name, value in case.given.items()),
+            "fires" if case.fires else "does not fire",
+        )
+        for case in rule.cases
+    ]
+    return [
+        f"## {rule.id}",
+        f"**{rule.title}.** {rule.because}",
+        f"When {condition_in_words(rule.when)} (`{rule.when}`):",
+        "\n".join(effects),
+        f"{standing(rule)} Source: {_source(rule.source)}",
+        table(("case", ""), cases),
+    ]
 
 
 def _tasks(method: MethodSpec) -> str:
@@ -172,15 +215,6 @@ def _value(value: object) -> str:
 def _source(source: Source) -> str:
     place = f"{source.ref}, {source.where}" if source.where else source.ref
     return f"{place}: {source.says}" if source.says else place
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
-
-
-def _page(parts: Iterable[str], notice: str = NOTICE) -> str:
-    return "\n\n".join([notice, *parts]) + "\n"
 
 
 def main(arguments: Sequence[str] | None = None, folder: Path = DOCS) -> int:

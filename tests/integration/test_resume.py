@@ -19,7 +19,7 @@ from tests.integration.conftest import SMALL, small_search
 
 METHODS = ["lora", "bitfit", "houlsby", "ia3"]
 TRIALS = 6
-TIMES = {"seconds", "train_seconds", "seconds_per_step"}
+TIMES = {"seconds", "train_seconds", "seconds_per_step", "evaluation_row_seconds"}
 
 
 def without_times(value: Any) -> Any:
@@ -56,10 +56,10 @@ def test_another_seed_gives_another_search(undisturbed: SearchRun, tiny_bert: Pa
     assert comparable(other)["trials"] != comparable(undisturbed)["trials"]
 
 
-def start_search(run: Path, model: Path, data: Path) -> subprocess.Popen[bytes]:
+def start_search(run: Path, model: Path, data: Path, *more: str) -> subprocess.Popen[bytes]:
     options = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items()]
     command = [sys.executable, "-m", "autopeft.cli.main", "search", f"--model={model}", f"--dataset={data}"]
-    command += [f"--methods={','.join(METHODS)}", f"--trials={TRIALS}", f"--output={run}", "--seed=5", *options]
+    command += [f"--methods={','.join(METHODS)}", f"--trials={TRIALS}", f"--output={run}", "--seed=5", *options, *more]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
@@ -70,7 +70,7 @@ def finished_slices(run: Path) -> dict[str, list[str]]:
 
 
 def wait_for_slices(run: Path, process: subprocess.Popen[bytes], count: int) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while sum(map(len, finished_slices(run).values())) < count:
         assert process.poll() is None, process.stderr and process.stderr.read().decode()
         assert time.monotonic() < deadline, "the search made no progress"

@@ -16,6 +16,7 @@ from autopeft.api.run import SearchRun
 from autopeft.api.search import resume
 from autopeft.data.batches import evaluation_batches
 from autopeft.data.task_data import TaskData, load_task_data_from
+from tests.contract.result_schema import check_result
 from tests.integration.conftest import small_search
 
 
@@ -101,6 +102,15 @@ def test_the_run_directory_holds_what_the_contract_promises(sst2_run: SearchRun)
     }
     pickles = [p for p in sst2_run.path.rglob("*") if p.suffix in {".bin", ".pt", ".pth", ".pkl"}]
     assert not pickles
+
+
+def test_the_result_keeps_to_its_published_schema_and_says_what_ran_when(sst2_run: SearchRun) -> None:
+    check_result(sst2_run.result)
+    pieces = sst2_run.result["timeline"]
+    assert {piece["trial"] for piece in pieces} >= {0, 1, 2, 3}
+    assert {piece["stage"] for piece in pieces} >= {"search", "confirm"}
+    ends = [piece["started_seconds"] + piece["seconds"] for piece in pieces]
+    assert all(end <= piece["started_seconds"] for end, piece in zip(ends, pieces[1:], strict=False))
 
 
 def test_every_trial_is_in_the_result_once_and_in_optunas_study(sst2_run: SearchRun) -> None:

@@ -4,11 +4,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import torch
+
 from autopeft.api.planning import Choice, with_length
 from autopeft.domain.plan import SearchRequest, TrainingPlan
 from autopeft.domain.trials import TrialSpec
 from autopeft.domain.units import format_duration
-from autopeft.errors import UsageError
+from autopeft.errors import RunError, UsageError
 from autopeft.search.confirm_stage import SAFETY, TESTED_ENTRIES
 from autopeft.search.context import REPORT_SECONDS
 from autopeft.search.costs import (
@@ -20,6 +22,7 @@ from autopeft.search.costs import (
 )
 from autopeft.search.sampler import Proposal
 from autopeft.search.scheduler import LEAST_RUNG_STEPS
+from autopeft.training.device_memory import release_memory
 from autopeft.training.probe import Probe, probe
 from autopeft.training.worker import Worker
 
@@ -44,10 +47,11 @@ def fit_to_budget(
 
     Raises:
         UsageError: the budget does not even pay for the shortest run.
+        RunError: the step does not fit into the device's memory.
     """
     if request.wall_seconds is None:
         return plan
-    measured = probe(worker, control)
+    measured = _probed(worker, control)
     timed = replace(
         plan,
         step_seconds=measured.step_seconds,
@@ -67,6 +71,21 @@ def fit_to_budget(
         f"so that confirming takes at most {CONFIRM_SHARE:.0%} of the budget"
     )
     return with_length(timed, full, worker.data.rows["validation"])
+
+
+def _probed(worker: Worker, control: TrialSpec) -> Probe:
+    """The probe; where memory runs out, once more with micro-batches half as large, as in a trial."""
+    try:
+        return probe(worker, control)
+    except torch.OutOfMemoryError:
+        lowered = control.split.halved(worker.plan.batch_size)
+    release_memory(worker.device)
+    if lowered is None:
+        raise RunError(
+            "the step that is timed does not fit into the device's memory",
+            hint="say with --gpu-mem how much there is, or lower --batch-size or --max-length",
+        )
+    return _probed(worker, replace(control, split=lowered))
 
 
 def _require_a_trial(request: SearchRequest, plan: TrainingPlan, rows: dict[str, int], spent_seconds: float) -> None:

@@ -7,7 +7,7 @@ import click
 from autopeft.api.recommend_models import ModelsForBudget
 from autopeft.cli.advice_options import Format
 from autopeft.cli.recommend_view import BATCH_NOTE, batch_text, budget_text
-from autopeft.cli.tables import Output, print_json, print_table
+from autopeft.cli.tables import Output, print_json, print_note, print_table
 from autopeft.domain.units import format_bytes, format_count
 from autopeft.errors import UsageError
 
@@ -40,4 +40,4 @@ def show_models(found: ModelsForBudget, output: Format) -> None:
     ]
     columns = ("model", "size", "method", "base", "needs", "batch", "tokens")
     print_table(columns, rows, cast(Output, output), numbers=_NUMBERS)
-    click.echo(f"\n{BATCH_NOTE} Name one with --model to see every method, with reasons.", err=True)
+    print_note(f"{BATCH_NOTE} Name one with --model to see every method, with reasons.")

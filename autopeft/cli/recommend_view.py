@@ -11,7 +11,7 @@ from autopeft.catalog.load import load_catalog
 from autopeft.cli.advice_options import Format
 from autopeft.cli.footnotes import Footnotes, cited
 from autopeft.cli.score_view import show_scores
-from autopeft.cli.tables import Output, plain_value, print_heading, print_json, print_paragraph, print_table
+from autopeft.cli.tables import Output, plain_value, print_heading, print_json, print_note, print_paragraph, print_table
 from autopeft.domain.memory import StepShape
 from autopeft.domain.recommendation import Candidate
 from autopeft.domain.units import format_bytes, format_count, format_step_time
@@ -77,13 +77,12 @@ def _show_text(answer: RankedMethods, output: Output, catalog: Catalog, *, every
 
 
 def say_by_name_only(output: Format, catalog: str | None = None) -> None:
-    """One line on stderr: which methods of the catalogue were not asked, since they want to be named."""
+    """A note on stderr: which methods of the catalogue were not asked, since they want to be named."""
     named_only = [method.id for method in load_catalog(beside=catalog).methods.values() if method.by_name_only]
     if named_only and output in ("table", "markdown"):
-        click.echo(
-            f"\nUsed only when named with --methods (slow or fragile; `autopeft methods NAME` says why): "
-            f"{', '.join(named_only)}",
-            err=True,
+        print_note(
+            f"Used only when named with --methods (slow or fragile; `autopeft methods NAME` says why): "
+            f"{', '.join(named_only)}"
         )
 
 
@@ -183,8 +182,7 @@ def _say_assumptions(answer: RankedMethods, shown: Sequence[Candidate]) -> None:
     notes += [text for heading, text in _EFFORT_NOTES.items() if shown and heading in _effort(answer)]
     notes += [_QUANTISED_NOTE] if any(map(_quantised, shown)) else []
     notes += [_UNKNOWN_NOTE] if any(one.basis == "unknown" for one in shown) else []
-    click.echo(
-        f"\nneeds: reserved memory and {context} of device context. {' '.join(notes)}\n"
-        "`autopeft explain ID` tells more about a reason, --explain takes the scores apart.",
-        err=True,
+    print_note(
+        f"needs: reserved memory and {context} of device context. {' '.join(notes)} "
+        "`autopeft explain ID` tells more about a reason, --explain takes the scores apart."
     )

@@ -73,6 +73,11 @@ def print_paragraph(text: str, output: Output, *, label: str = "") -> None:
     click.echo(click.wrap_text(text, width, initial_indent=f"{label} " if label else "", subsequent_indent=indent))
 
 
+def print_note(text: str) -> None:
+    """Commentary on a result: to stderr, after an empty line, wrapped to the terminal."""
+    click.echo("\n" + click.wrap_text(text, min(console_width(), 100)), err=True)
+
+
 def plain_value(value: Value) -> str:
     """A hyperparameter's value for people: four digits, no trailing zeros."""
     if isinstance(value, bool):

@@ -32,6 +32,7 @@ class _Seat:
         began: on the clock: when a ready worker had the task.
         first_began: likewise, before anything was repeated.
         deaths: of workers over this task.
+        stillborn: workers in a row that died before they were ready.
         stop_sent: on the clock, or None.
     """
 
@@ -40,6 +41,7 @@ class _Seat:
     began: float = 0.0
     first_began: float | None = None
     deaths: int = 0
+    stillborn: int = 0
     stop_sent: float | None = None
 
 
@@ -92,7 +94,9 @@ class WorkerPool:
         while not self._ended:
             busy = [seat for seat in self._seats if seat.task is not None]
             by_worker = {seat.worker: seat for seat in busy}
-            readable, _, _ = select.select([*by_worker], [], [], TICK_SECONDS)
+            readable = [worker for worker in by_worker if worker.has_message]
+            if not readable:
+                readable, _, _ = select.select([*by_worker], [], [], TICK_SECONDS)
             for worker in readable:
                 self._listen(by_worker[worker])
             for seat in busy:
@@ -146,7 +150,7 @@ class WorkerPool:
     def _take(self, seat: _Seat, message: Mapping[str, Any]) -> None:
         match message:
             case {"ready": _}:
-                seat.worker.ready = True
+                seat.worker.ready, seat.stillborn = True, 0
                 seat.first_began = self._clock() if seat.deaths == 0 else seat.first_began
                 seat.began = self._clock()
             case {"result": result}:
@@ -154,6 +158,8 @@ class WorkerPool:
                 self._end(seat, kept)
                 if kept.failure == "oom":
                     self._replace(seat, "ran out of memory")
+                elif "CUDA error" in (kept.error or ""):  # the device is lost to this process for every later slice
+                    self._replace(seat, "lost its device")
             case {"abandoned": _}:
                 self._end(seat, self._given_up(seat))
             case _:
@@ -163,7 +169,8 @@ class WorkerPool:
     def _bury(self, seat: _Seat, cause: str) -> None:
         """Put another worker in the dead one's place; it repeats the slice, unless that is to blame."""
         if not seat.worker.ready:
-            raise RunError(f"a worker {cause} while it loaded the model", hint=f"see {self._logs}")
+            self._bury_stillborn(seat, cause)
+            return
         task, from_step = seat.task, seat.task.from_step if seat.task else 0
         self._replace(seat, cause)
         seat.deaths += 1
@@ -174,6 +181,16 @@ class WorkerPool:
         else:
             error = f"{seat.deaths} workers ended in this slice; the last {cause}"
             self._end(seat, SliceResult.failed(from_step, error, wall_seconds=self._clock() - seat.began))
+
+    def _bury_stillborn(self, seat: _Seat, cause: str) -> None:
+        """Try once more to load, since that is nothing that the slice could be blamed for."""
+        seat.stillborn += 1
+        cause = f"{cause} while it loaded the model"
+        if seat.stillborn == MOST_DEATHS:
+            raise RunError(f"a worker {cause}, {MOST_DEATHS} times in a row", hint=f"see {self._logs}")
+        self._replace(seat, cause)
+        if seat.task is not None:
+            self._hand_over(seat)
 
     def _watch(self, seat: _Seat, should_stop: ShouldStop) -> None:
         """Ask a slice to stop that is to or has taken too long; end a worker that does not listen."""

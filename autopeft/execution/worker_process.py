@@ -66,17 +66,23 @@ class WorkerProcess:
         except (OSError, ValueError):
             self._process.kill()
 
+    @property
+    def has_message(self) -> bool:
+        """Whether a whole message has been read already, of which `select` knows nothing."""
+        return b"\n" in self._buffer
+
     def receive(self) -> dict[str, Any] | None:
-        """Read once, waiting if nothing is there; the message that this completes, or None.
+        """Read once, waiting if nothing is there yet; the message that this completes, or None.
 
         Raises:
             WorkerDied: there will be none.
         """
-        chunk = os.read(self.fileno(), _CHUNK_BYTES)
-        if not chunk:
-            raise WorkerDied(self.cause_of_death())
-        self._buffer += chunk
-        if b"\n" not in self._buffer:
+        if not self.has_message:
+            chunk = os.read(self.fileno(), _CHUNK_BYTES)
+            if not chunk:
+                raise WorkerDied(self.cause_of_death())
+            self._buffer += chunk
+        if not self.has_message:
             return None
         line, _, self._buffer = self._buffer.partition(b"\n")
         try:

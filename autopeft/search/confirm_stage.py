@@ -13,6 +13,7 @@ from autopeft.search.dispatch import Job, drive
 from autopeft.search.run_directory import TrialFolder, read_json, write_json
 from autopeft.search.sampler import Proposal
 from autopeft.search.scheduler import ranking
+from autopeft.training.checkpoint import prune_checkpoints
 
 # Predictions of time are kept this much too long, since machines are shared.
 SAFETY = 1.15
@@ -85,7 +86,8 @@ def choose_entries(
     ]
     if control is None:
         return tuple(top)
-    same = [record for record in records if _proposal(record) == control and record.slices]
+    # A trial that gave up its checkpoint cannot be trained further.
+    same = [one for one in records if _proposal(one) == control and one.slices and one.state != "stopped"]
     if same:
         # Sharing name and folders, the runs that both need are trained once.
         number = same[0].spec.number
@@ -124,6 +126,10 @@ def confirm_stage(context: SearchContext, records: list[TrialRecord], entries: t
         RunError: the disk is full, or the workers cannot run.
     """
     write_json(context.run.path / "confirm.json", {"entries": [entry.to_dict() for entry in entries]})
+    chosen = {entry.trial for entry in entries}
+    for record in records:
+        if record.spec.number not in chosen:  # nobody will train it further, and confirming needs the room
+            prune_checkpoints(context.run.trial(record.spec.number).checkpoint, None)
     stage = _Confirm(context, records, entries)
     drive(context, stage.choose, stage.done)
 

@@ -24,6 +24,8 @@ PRIOR_SPREAD = 0.10
 LEAST_IMPROVEMENT = 0.005
 # Where all trials so far are alike, a new one is still thought to differ by this much.
 LEAST_SPREAD = 1e-3
+# Stands in for a cost of nothing: a plan without a step time, before any slice of its own is timed.
+FREE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def _towards_prior(seen: Sequence[float], mean: float, spread: float) -> Predict
 
 def _value(view: View, trial: TrialRecord, final: Prediction, best: float) -> float:
     """Improvement per cost of training it to the end."""
-    return final.improvement(best) / view.cost(trial.spec.method, view.rungs[-1] - trial.steps_done)
+    return final.improvement(best) / (view.cost(trial.spec.method, view.rungs[-1] - trial.steps_done) or FREE)
 
 
 def _value_of_new(view: View, finals: Sequence[Prediction], best: float) -> float:
@@ -116,7 +118,7 @@ def _value_of_new(view: View, finals: Sequence[Prediction], best: float) -> floa
     mean = math.fsum(one.mean for one in finals) / len(finals)
     squares = math.fsum(one.spread**2 + (one.mean - mean) ** 2 for one in finals) / len(finals)
     cost = math.fsum(view.cost(trial.spec.method, view.rungs[-1]) for trial in view.trials) / len(view.trials)
-    return Prediction(mean, max(LEAST_SPREAD, math.sqrt(squares))).improvement(best) / cost
+    return Prediction(mean, max(LEAST_SPREAD, math.sqrt(squares))).improvement(best) / (cost or FREE)
 
 
 def _next(view: View, trial: TrialRecord) -> Advance:

@@ -28,7 +28,8 @@ def write_atomically(path: Path, text: str) -> None:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # its folder may be what cannot be written
+            temporary.unlink(missing_ok=True)
         raise RunError(f"cannot write {path}: {error.strerror}", hint="make room, then `autopeft resume`") from error
 
 
@@ -94,7 +95,11 @@ class TrialFolder:
 
     def create(self, spec: TrialSpec, origin: str) -> None:
         """Write the spec; `origin` says who proposed it."""
-        self.checkpoint.mkdir(parents=True, exist_ok=True)
+        try:
+            self.checkpoint.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"cannot write to {self.path}: {error.strerror}"
+            raise RunError(message, hint="make room, then `autopeft resume`") from error
         write_json(self.path / "spec.json", spec.to_dict() | {"origin": origin})
 
     def spec(self) -> tuple[TrialSpec, str]:
@@ -246,9 +251,14 @@ class RunDirectory:
         """Hold the run; released by the system when the process ends, however it ends.
 
         Raises:
-            RunError: another process holds it.
+            RunError: another process holds it, or its folder cannot be written.
         """
-        with open(self.path / "run.lock", "w", encoding="utf-8") as stream:
+        try:
+            lock = os.open(self.path / "run.lock", os.O_WRONLY | os.O_CREAT, 0o644)
+        except OSError as error:
+            message = f"cannot write the run directory {self.path}: {error.strerror}"
+            raise RunError(message, hint="is it yours to write?") from error
+        with open(lock, "w", encoding="utf-8") as stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:

@@ -49,7 +49,8 @@ class _Search:
         self._records = records
         self._study = study
         self._peers: list[TrialRecord] = []
-        self._busy: set[int] = set()
+        # Steps that are under way, by trial.
+        self._busy: dict[int, int] = {}
         self._ended = False
 
     def choose(self) -> Job | None:
@@ -68,7 +69,7 @@ class _Search:
             self._ended = True
             return None
         self._show(record, decision.to_step)
-        self._busy.add(record.spec.number)
+        self._busy[record.spec.number] = decision.to_step - record.steps_done
         # Until one trial has something to confirm, none is abandoned.
         reserve = reserve if ranking(self._records) else 0.0
         return Job(record, context.run.trial(record.spec.number), decision.to_step, "search", reserve)
@@ -76,7 +77,7 @@ class _Search:
     def done(self, job: Job, finished: Finished) -> None:
         """Say what went wrong; an abandoned slice means that time has run out."""
         spec, result = job.record.spec, finished.result
-        self._busy.discard(spec.number)
+        self._busy.pop(spec.number, None)
         if result is None:
             self._ended = True
             return
@@ -99,7 +100,7 @@ class _Search:
             trials=[*self._records, *self._peers],
             rungs=plan.rung_steps,
             next_number=number,
-            busy=frozenset(self._busy | {peer.spec.number for peer in self._peers}),
+            busy=frozenset(self._busy.keys() | {peer.spec.number for peer in self._peers}),
             objectives=context.request.objectives,
             seed=context.request.seed,
         )
@@ -122,12 +123,13 @@ class _Search:
             > context.remaining_seconds - reserve_seconds
         ):
             return False
-        steps = sum(record.steps_done for record in records) + decision.to_step - done + confirm_steps(context, records)
+        begun = sum(record.steps_done for record in records) + sum(self._busy.values())
+        steps = begun + decision.to_step - done + confirm_steps(context, records)
         return context.request.tokens is None or steps * plan.step_tokens <= context.request.tokens
 
     def _has_room(self, decision: Advance | Start) -> bool:
         needed = {decision.number} if isinstance(decision, Advance) else set()
-        if make_room(self._context, self._records, frozenset(self._busy | needed)):
+        if make_room(self._context, self._records, frozenset(self._busy.keys() | needed)):
             return True
         limit = format_bytes(self._context.request.disk_bytes or 0)
         self._context.observer.note(f"no room for another checkpoint within --max-disk {limit}: the search ends here")
@@ -182,7 +184,9 @@ def _feasible_proposal(context: SearchContext, records: list[TrialRecord], first
     sampling = Sampling(context.request.sampler, context.request.objectives, context.request.seed)
     for attempt in range(PROPOSAL_ATTEMPTS):
         number = first + attempt * 1_000_000
-        proposal = propose(records, methods, number=number, sampling=sampling, excluded=dropped)
+        # QMC's next point is the same however often it is asked for, and GP's nearly.
+        name = "random" if attempt and sampling.name in ("qmc", "gp") else sampling.name
+        proposal = propose(records, methods, number=number, sampling=replace(sampling, name=name), excluded=dropped)
         if context.split(proposal) is not None:
             return proposal
     return None
@@ -221,6 +225,11 @@ def _refuse_failure(context: SearchContext, records: list[TrialRecord]) -> None:
     """
     if not records or ranking(records):
         return
+    if not any(record.state in ("failed", "oom") for record in records):
+        raise RunError(
+            "the budget ran out before a trial had finished its first slice",
+            hint=f"`autopeft resume {context.run.path}` with more time: --budget",
+        )
     errors = [piece.error for folder in context.run.trials() for piece in folder.slices() if piece.error]
     first = errors[0] if errors else "unknown"
     raise RunError(

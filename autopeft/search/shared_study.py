@@ -301,10 +301,9 @@ class SharedStudy:
 
     def _keep_beating(self) -> None:
         while not self._end.wait(HEARTBEAT_SECONDS):
-            try:
+            # The search itself meets the same, and says so; if the database comes back, its trials are still its own.
+            with suppress(RunError):
                 self._beat()
-            except RunError:  # the search itself meets the same, and says so
-                return
 
 
 def _told(piece: SliceResult) -> dict[str, Any]:

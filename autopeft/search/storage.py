@@ -3,15 +3,19 @@
 The run directory decides; this follows it, and catches up after a stop.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.trials import TrialRecord
+from autopeft.errors import RunError
 from autopeft.search.sampler import Proposal, distributions_of
 
 STUDY_NAME = "autopeft"
@@ -63,11 +67,13 @@ class StudyMirror:
 
     def __init__(self, path: Path, methods: Mapping[str, MethodSpec]) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._path = path
         self._methods = methods
-        self._study = optuna.create_study(
-            storage=f"sqlite:///{path}", study_name=STUDY_NAME, load_if_exists=True, direction="minimize"
-        )
-        self._known = len(self._study.get_trials(deepcopy=False))
+        with _usable(path):
+            self._study = optuna.create_study(
+                storage=f"sqlite:///{path}", study_name=STUDY_NAME, load_if_exists=True, direction="minimize"
+            )
+            self._known = len(self._study.get_trials(deepcopy=False))
 
     def next_number(self, records: Sequence[TrialRecord], limit: int | None) -> int | None:
         """See `Study.next_number`."""
@@ -85,13 +91,13 @@ class StudyMirror:
         """See `Study.started`; trials are RUNNING until `finished`."""
         for record in records[self._known :]:
             proposal = Proposal(record.spec.method, record.spec.hyperparameters)
-            self._study.add_trial(
-                optuna.trial.create_trial(
-                    state=TrialState.RUNNING,
-                    params=stored_parameters(proposal, self._methods),
-                    distributions=stored_distributions(proposal.method, self._methods),
-                )
+            trial = optuna.trial.create_trial(
+                state=TrialState.RUNNING,
+                params=stored_parameters(proposal, self._methods),
+                distributions=stored_distributions(proposal.method, self._methods),
             )
+            with _usable(self._path):
+                self._study.add_trial(trial)
             self._known += 1
 
     def advanced(self, record: TrialRecord) -> None:
@@ -103,13 +109,29 @@ class StudyMirror:
 
     def finished(self, records: Sequence[TrialRecord]) -> None:
         """See `Study.finished`."""
-        states = [trial.state for trial in self._study.get_trials(deepcopy=False)]
-        for record, state in zip(records, states, strict=True):
-            if not state.is_finished():
-                tell(self._study, record)
+        with _usable(self._path):
+            states = [trial.state for trial in self._study.get_trials(deepcopy=False)]
+            for record, state in zip(records, states, strict=True):
+                if not state.is_finished():
+                    tell(self._study, record)
 
     def close(self) -> None:
         """See `Study.close`."""
+
+
+@contextmanager
+def _usable(path: Path) -> Iterator[None]:
+    """Say in one line that the database cannot be used.
+
+    Raises:
+        RunError: the disk is full, or the file is damaged.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        raise RunError(
+            f"cannot use {path}: {type(error).__name__}", hint="make room or restore the file, then `autopeft resume`"
+        ) from error
 
 
 def tell(study: optuna.Study, record: TrialRecord) -> None:

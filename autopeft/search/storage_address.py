@@ -14,6 +14,9 @@ DRIVERS = {
     "sqlite": ("sqlite", "sqlite3", ""),
 }
 
+# Options of the drivers that hold one: only a password before the @ is hidden wherever the address is shown.
+_SECRETS = {"password", "passwd", "sslpassword", "ssl_key_password"}
+
 
 def parse_address(text: str) -> URL:
     """The address with the driver that autopeft uses.
@@ -31,6 +34,8 @@ def parse_address(text: str) -> URL:
     dialect = url.drivername.partition("+")[0]
     if dialect not in DRIVERS:
         raise UsageError(f"--storage takes no {dialect} database", hint=hint)
+    if _SECRETS & set(url.query):
+        raise UsageError("--storage takes its password before the @, not as an option", hint=hint)
     driver, module, extra = DRIVERS[dialect]
     if find_spec(module) is None:
         raise MissingDependencyError(f"{dialect} needs the package {module}", hint=f"pip install 'autopeft[{extra}]'")

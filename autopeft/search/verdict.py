@@ -76,9 +76,17 @@ def choose_winner(standings: Sequence[Standing], *, maximize: bool) -> tuple[int
         return sign * math.fsum(standing.values) / seeds
 
     best = max(full, key=lambda s: (mean(s), -s.cost, -s.index))
-    tied = [s for s in full if mean(best) - mean(s) <= _paired_error(best, s)]
+    # On the rows, in whose unit the error is: the metric itself may have another.
+    tied = [s for s in full if _lead(best, s, mean(best) - mean(s)) <= _paired_error(best, s)]
     winner = min(tied, key=lambda s: (s.cost, -mean(s), s.index))
     return winner.index, [s.index for s in tied if s.index != winner.index]
+
+
+def _lead(best: Standing, other: Standing, by_metric: float) -> float:
+    """By how much `best` is ahead, more being better: over the rows where they are known."""
+    if not best.row_scores or not other.row_scores:
+        return by_metric
+    return compare(best.row_scores, other.row_scores).difference
 
 
 def _paired_error(one: Standing, other: Standing) -> float:

@@ -136,14 +136,18 @@ def _train(
     evaluation = evaluate(model, batches, autocast=worker.autocast, device=worker.device, reader=reader)
     if not math.isfinite(evaluation.loss):
         raise DivergedError(f"the validation loss at step {to_step} is {evaluation.loss}")
+    metric = metric_value(worker.task.metric, evaluation)
+    if metric is not None and not math.isfinite(metric):
+        raise DivergedError(f"the {worker.task.metric} at step {to_step} is {metric}")
+    metric_error = metric_standard_error(worker.task.metric, evaluation)
     evaluation_seconds = time.perf_counter() - evaluated
     save_checkpoint(folder / "checkpoint", to_step, model, optimizer)
     return SliceResult(
         to_step=to_step,
         validation_loss=evaluation.loss,
         validation_loss_standard_error=evaluation.loss_standard_error,
-        validation_metric=metric_value(worker.task.metric, evaluation),
-        validation_metric_standard_error=metric_standard_error(worker.task.metric, evaluation),
+        validation_metric=metric,
+        validation_metric_standard_error=metric_error if math.isfinite(metric_error or 0.0) else None,
         train_losses=curve,
         train_seconds=train_seconds,
         evaluation_seconds=evaluation_seconds,

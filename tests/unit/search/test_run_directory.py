@@ -97,3 +97,9 @@ def test_the_ledger_adds_up_over_sessions(tmp_path):
     assert plain["ledger"]["search"] == pytest.approx(11.0)
     assert [session["started"] for session in plain["sessions"]] == ["one", "two"]
     assert json.loads(path.read_text())["compute_seconds"] == 3.0
+
+
+def test_a_run_of_somebody_else_is_refused_in_one_line(tmp_path):
+    (tmp_path / "run.lock").mkdir()  # nobody can open it for writing, not even root
+    with pytest.raises(RunError, match="cannot write the run directory"), RunDirectory(tmp_path).locked():
+        pass

@@ -88,3 +88,18 @@ def test_spread_and_standard_error_agree_with_numpy():
     assert spread(values) == pytest.approx(np.std(values, ddof=1))
     assert standard_error(values) == pytest.approx(stats.sem(values))
     assert spread([0.5]) is None
+
+
+def test_a_tie_is_judged_in_the_unit_of_the_rows_and_not_of_the_metric():
+    # A correlation a little higher, errors on the rows far smaller: no tie, whatever the units are.
+    generator = np.random.default_rng(0)
+    noise = generator.normal(0, 0.02, 200)
+    mine, theirs = tuple(-0.52 + noise), tuple(-0.62 - noise)
+    standings = [standing(0, (0.90,), 5.0, mine), standing(1, (0.885,), 1.0, theirs)]
+    assert choose_winner(standings, maximize=True) == (0, [])
+    # A score from 0 to 100 a little higher, rows that say nothing: a tie.
+    rows = tuple(generator.normal(0.5, 0.2, 200)), tuple(generator.normal(0.5, 0.2, 200))
+    better, cheaper = (0, 1) if sum(rows[0]) >= sum(rows[1]) else (1, 0)
+    scores = {better: 30.05, cheaper: 30.0}
+    standings = [standing(index, (scores[index],), 1.0 + (index == better), rows[index]) for index in (0, 1)]
+    assert choose_winner(standings, maximize=True) == (cheaper, [better])

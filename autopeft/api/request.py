@@ -32,6 +32,8 @@ DEFAULT_TASKS: dict[Kind, str] = {
 }
 # Config keys that bound the sequence length: learned positions, or the length rotary ones were trained for.
 _LENGTH_KEYS = ("max_position_embeddings", "n_positions")
+# Their positions are counted from behind the padding token's number: 514 of them are 512 tokens.
+_COUNT_AFTER_PADDING = ("roberta", "xlm-roberta", "camembert")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +158,19 @@ def step_shape(model: ModelSpec, architecture: ArchitectureSpec, task: TaskSpec,
 
 
 def longest_sequence(model: ModelSpec, architecture: ArchitectureSpec) -> int:
-    """The most tokens that the model takes; T5's relative positions set no bound."""
-    if architecture.kind == "encoder-decoder":
-        return 2**20
-    for key in _LENGTH_KEYS:
+    """The most tokens that the model takes; T5's relative positions set no bound, BART's learned ones do."""
+    # T5's old configs name `n_positions`, which no layer reads.
+    keys = _LENGTH_KEYS[:1] if architecture.kind == "encoder-decoder" else _LENGTH_KEYS
+    for key in keys:
         value = model.config.get(key)
         if isinstance(value, int) and value > 0:
-            return value
+            return max(1, value - _positions_taken(model))
     return 2**20
+
+
+def _positions_taken(model: ModelSpec) -> int:
+    padding = model.config.get("pad_token_id", 1)
+    return padding + 1 if model.model_type in _COUNT_AFTER_PADDING and isinstance(padding, int) else 0
 
 
 def count_base_parameters(catalog: Catalog, model: ModelSpec, task: TaskSpec, shape: StepShape) -> int:

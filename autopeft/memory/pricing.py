@@ -37,6 +37,7 @@ from autopeft.modeling.build import build_on_meta
 from autopeft.modeling.clone import clone_sharing_weights
 from autopeft.modeling.config import transformers_config
 from autopeft.modeling.parameters import count_parameters
+from autopeft.modeling.positions import check_positions
 from autopeft.modeling.precision import train_in_float32
 from autopeft.modeling.step import build_optimizer
 from autopeft.modeling.wrap import wrap
@@ -104,6 +105,7 @@ class Pricing:
         model = self.model if depths is None else with_depths(self.model, depths)
         base = self.bases.get(model, self.task, self.shape)
         wrapped = wrap_for_trace(base, self.method, self.hyperparameters, self.task, self.architecture)
+        check_positions(wrapped, self.method, self.shape)
         if self.shape.dtype == "float16":
             train_in_float32(wrapped)
         counts, units = count_parameters(wrapped), units_of(wrapped)

@@ -146,8 +146,10 @@ class AutoPeftClassifier(ClassifierMixin, _AutoPeft):
         Raises:
             DataError: the rows cannot be used; see also `autopeft.search`.
         """
-        texts, labels = texts_of(X), np.asarray(list(y))
-        _require_same_length(texts, labels)
+        texts, given = texts_of(X), list(y)
+        _require_same_length(texts, given)
+        _require_labels(given)
+        labels = np.asarray(given)
         self.classes_, numbers = np.unique(labels, return_inverse=True)
         names = class_names(self.classes_)
         self._search({"text": texts, "label": [names[number] for number in numbers]}, self._task)
@@ -283,6 +285,13 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _require_labels(labels: Sequence[Any]) -> None:
+    for place, label in enumerate(labels):
+        # pandas' own mark for a missing value is equal to nothing, and says neither yes nor no.
+        if label is None or type(label).__name__ == "NAType" or label != label:
+            raise DataError(f"the label at {place} is missing", hint="leave the row out, or fill the label in")
 
 
 def _require_same_length(texts: Sequence[str], answers: Any) -> None:

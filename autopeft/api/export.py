@@ -6,13 +6,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from autopeft.api.finished import open_finished
+from autopeft.api.finished import FinishedRun, open_finished
 from autopeft.api.merge import checked_batches
 from autopeft.artifacts.merge import agreement, check_agreement, merged, outputs, refuse_unmergeable
 from autopeft.artifacts.onnx_file import onnx_outputs, require_onnx, write_onnx
 from autopeft.errors import InputError, RunError, UsageError
 
 FILE_NAME = "model.onnx"
+# Heads with two outputs, or whose rows are texts of several choices; the file has one output, for rows of tokens.
+_UNLIKE = ("question-answering", "multiple-choice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +55,19 @@ def export(run: str | Path, output: str | Path) -> Exported:
 
     Raises:
         MissingDependencyError: the extra `onnx` is not installed.
-        UsageError: the method of the winner has no equal weight, or the model writes text in two parts.
+        UsageError: the method of the winner has no equal weight, the model writes text in two parts, or its task is
+            question answering or multiple choice.
         InputError: the run has no winner, or `output` holds something.
         ModelError: torch cannot export the model, or the file answers otherwise.
         RunError: the folder cannot be written.
     """
-    target = Path(output)
+    target = Path(output).absolute()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"{target} already holds something", hint="name a new folder")
     finished = open_finished(run)
+    _refuse_unlike(finished)
     require_onnx()
     refuse_unmergeable(finished.method)
-    if finished.subject.architecture.kind == "encoder-decoder":
-        raise UsageError(
-            "an encoder-decoder is no single graph, so it is not exported",
-            hint="`autopeft merge` writes it for transformers",
-        )
     batches = checked_batches(finished)
     model = finished.load("cpu")
     before = outputs(model, batches)
@@ -94,3 +93,12 @@ def export(run: str | Path, output: str | Path) -> Exported:
         greatest_logit=found.greatest_logit,
         bytes=sum(file.stat().st_size for file in target.glob(f"{FILE_NAME}*")),
     )
+
+
+def _refuse_unlike(run: FinishedRun) -> None:
+    """See that the model is one graph from rows of tokens to logits."""
+    hint = "`autopeft merge` writes it for transformers"
+    if run.subject.architecture.kind == "encoder-decoder":
+        raise UsageError("an encoder-decoder is no single graph, so it is not exported", hint=hint)
+    if run.subject.task.head in _UNLIKE:
+        raise UsageError(f"a model for {run.subject.task.id} is not exported as ONNX", hint=hint)

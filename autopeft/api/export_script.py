@@ -20,13 +20,16 @@ _FULL: Final = "FULL"
 _HOOKS: Final = ("training_loss", "start_from_data", "after_update")
 
 
-def export_candidate(answer: Recommendation, folder: Path, method: str | None = None) -> list[str]:
+def export_candidate(
+    answer: Recommendation, folder: Path, method: str | None = None, beside: str | Path | None = None
+) -> list[str]:
     """Write `adapter_config.json` and `train.py` for a candidate; what was written, in words.
 
     Args:
         answer: of the recommender.
         folder: made where it is missing.
         method: of a candidate; by default the first.
+        beside: the folder of own methods that was recommended from, read beside the shipped catalogue.
 
     Raises:
         NothingFitsError: there is no such candidate.
@@ -37,7 +40,7 @@ def export_candidate(answer: Recommendation, folder: Path, method: str | None = 
     from autopeft.modeling.architecture import architecture_of
     from autopeft.modeling.source import read_model
 
-    catalog = load_catalog()
+    catalog = load_catalog(beside=beside)
     candidate = _chosen(answer, method)
     spec = catalog.method(candidate.method)
     model = read_model(answer.model, catalog)

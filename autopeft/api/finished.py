@@ -73,9 +73,8 @@ class FinishedRun:
         where = device or ("cuda" if torch.cuda.is_available() else "cpu")
         model = load_adapter(self.subject.model, self.adapter, self.subject.task, self.outputs, device=where)
         config: Any = model.config
-        if config.pad_token_id is None:
-            # A classifier over a decoder finds a row's last token by it.
-            config.pad_token_id = padding_id(self.tokenizer())
+        # A classifier over a decoder finds a row's last token by it: what fills the batches counts.
+        config.pad_token_id = padding_id(self.tokenizer())
         return model
 
 

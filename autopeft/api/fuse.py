@@ -14,6 +14,7 @@ from autopeft.artifacts.fuse import Expert, check_one_base, expert_of
 from autopeft.artifacts.fuse import fuse as fuse_experts
 from autopeft.artifacts.merge import merged
 from autopeft.artifacts.remeasure import TEST, measure_split
+from autopeft.data.encoder import padding_id
 from autopeft.errors import InputError, RunError, UsageError
 from autopeft.modeling.adapter_files import save_adapter
 from autopeft.modeling.build import load_base
@@ -96,7 +97,7 @@ def fuse(
     """
     if len(runs) < 2:
         raise UsageError("fuse takes two runs or more", hint="name several run directories")
-    target = Path(output)
+    target = Path(output).absolute()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"{target} already holds something", hint="name a new folder")
     opened = [open_finished(run) for run in runs]
@@ -105,8 +106,8 @@ def fuse(
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     settings = {"rank": rank, "gate_rank": gate_rank, "top_k": top_k}
     try:
-        written = [_write(run, experts, place, temporary, target, settings) for place, run in enumerate(opened)]
-        done = Fused(str(target), rank, gate_rank, top_k, written[0][0], tuple(one for _, one in written))
+        written = [_write(run, experts, place, temporary, Path(output), settings) for place, run in enumerate(opened)]
+        done = Fused(str(output), rank, gate_rank, top_k, written[0][0], tuple(one for _, one in written))
         write_json(temporary / "fuse.json", done.to_dict())
         os.replace(temporary, target)
     except OSError as error:
@@ -137,8 +138,7 @@ def _write(
 ) -> tuple[int, FusedRun]:
     """Write the mixture with one run's head, and measure it on that run's test rows."""
     base = load_base(run.subject.model, run.subject.task, run.outputs)
-    if base.config.pad_token_id is None:
-        base.config.pad_token_id = run.tokenizer().pad_token_id
+    base.config.pad_token_id = padding_id(run.tokenizer())
     model = fuse_experts(base, experts, place, **settings)
     name = f"{place}-{_UNSAFE.sub('-', run.path.resolve().name)}"
     save_adapter(model, temporary / name)

@@ -23,7 +23,7 @@ def load_lines(
         model: path of the base.
         adapter: folder of the adapter.
         labels: of a classification, else None.
-        pad_id: the padding token, where the base's config names none.
+        pad_id: the padding token, where the base's config names none or another.
     """
     auto_class = HEADS[task.head].auto_class
     outputs = task.outputs or len(labels or ())

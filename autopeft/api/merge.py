@@ -69,7 +69,7 @@ def merge(run: str | Path, output: str | Path) -> Merged:
         ModelError: the merged model differs by more than rounding; nothing is written.
         RunError: the folder cannot be written.
     """
-    target = Path(output)
+    target = Path(output).absolute()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"{target} already holds something", hint="name a new folder")
     finished = open_finished(run)

@@ -13,12 +13,15 @@ from autopeft.artifacts.answers import PREDICTION, answerer_for
 from autopeft.artifacts.input_texts import input_columns
 from autopeft.artifacts.predictor import Predictor
 from autopeft.artifacts.row_files import JSON_LINES, format_of, read_rows, written_rows
+from autopeft.artifacts.tagger import AskedWords, WordTagger
+from autopeft.data.encoder import Encoder
 from autopeft.data.records import Record
 from autopeft.data.templates import PROMPT_END
 from autopeft.errors import DataError, UsageError
 
 BATCH_SIZE = 32
-MAX_NEW_TOKENS = 64
+# Of a model that was trained on texts without an end.
+_MAX_NEW_TOKENS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ def predictor_of(
     run: FinishedRun,
     *,
     batch_size: int = BATCH_SIZE,
-    max_new_tokens: int = MAX_NEW_TOKENS,
+    max_new_tokens: int | None = None,
     device: str | None = None,
 ) -> Predictor:
     """The best adapter, ready to answer rows.
@@ -52,7 +55,7 @@ def predictor_of(
     Args:
         run: see `open_finished`.
         batch_size: rows in a forward pass.
-        max_new_tokens: that a language model writes at most.
+        max_new_tokens: that a language model writes at most; by default as many as the run learned to write, or 64.
         device: where the model goes; by default a CUDA device where there is one.
 
     Raises:
@@ -60,16 +63,34 @@ def predictor_of(
         ModelError: the base model is not where it was.
     """
     task, tokenizer = run.subject.task, run.tokenizer()
-    answerer = answerer_for(task, run.labels, tokenizer, max_new_tokens)
     continues = task.head == "causal-lm" and task.objective != "classification"
     length = int(run.result["data"]["max_length"])
+    written = max_new_tokens or int(run.result["data"].get("max_target_length") or _MAX_NEW_TOKENS)
     if continues:
         # The run's length is that of its training blocks; a prompt may be as long as the model can take.
-        length = (longest_sequence(run.subject.model, run.subject.architecture) or length) - max_new_tokens
+        longest = longest_sequence(run.subject.model, run.subject.architecture) or length
+        written = written if max_new_tokens else min(written, max(1, longest // 2))
+        length = longest - written
         if length < 1:
-            raise UsageError(f"--max-new-tokens {max_new_tokens} leaves no room for a prompt", hint="give fewer")
+            raise UsageError(f"--max-new-tokens {written} leaves no room for a prompt", hint="give fewer")
+    answerer = answerer_for(task, run.labels, tokenizer, written)
     closing = PROMPT_END if continues and task.objective == "generation" else ""
     return Predictor(run.load(device), tokenizer, answerer, length, batch_size, continues=continues, closing=closing)
+
+
+def tagger_of(run: FinishedRun, *, batch_size: int = BATCH_SIZE, device: str | None = None) -> WordTagger:
+    """The best adapter, ready to tag the words of rows.
+
+    Args:
+        run: of a token classification, see `open_finished`.
+        batch_size: rows in a forward pass.
+        device: where the model goes; by default a CUDA device where there is one.
+
+    Raises:
+        ModelError: the base model is not where it was, or its tokenizer does not tell words apart.
+    """
+    encoder = Encoder.of(run.tokenizer(), None)
+    return WordTagger(run.load(device), encoder, run.labels, int(run.result["data"]["max_length"]), batch_size)
 
 
 def predict(
@@ -79,12 +100,13 @@ def predict(
     *,
     columns: Mapping[str, str] | None = None,
     batch_size: int = BATCH_SIZE,
-    max_new_tokens: int = MAX_NEW_TOKENS,
+    max_new_tokens: int | None = None,
     device: str | None = None,
 ) -> Predicted:
     """Answer every row of a file with the best adapter of a run; rows keep their columns and their order.
 
-    Memory does not grow with the file. A row without text gets an empty answer.
+    Memory does not grow with the file. A row without text gets an empty answer. A run on words with tags answers a list
+    of words with a list of tags, and one on texts with spans answers a text with its spans.
 
     Args:
         run: the run directory.
@@ -92,7 +114,7 @@ def predict(
         output: the file to write, in the format that its name tells; None writes to standard output as `source` is.
         columns: role -> column, where the file names them otherwise than the training data.
         batch_size: rows in a forward pass.
-        max_new_tokens: that a language model writes at most.
+        max_new_tokens: that a language model writes at most; by default as many as the run learned to write, or 64.
         device: where the model goes; by default a CUDA device where there is one.
 
     Raises:
@@ -109,10 +131,16 @@ def predict(
     finished = open_finished(run)
     roles = input_columns(finished.subject.task, finished.result["data"]["columns"], list(first.cells), columns)
     _refuse_answered(first, str(source))
-    predictor = predictor_of(finished, batch_size=batch_size, max_new_tokens=max_new_tokens, device=device)
-    with written_rows(target, ending) as writer:
-        asked = Asked(finished.subject.task, roles)
-        rows, empty = answer_rows(predictor, chain([first], records), asked, writer, nested=ending in JSON_LINES)
+    everything, nested = chain([first], records), ending in JSON_LINES
+    if finished.subject.task.objective == "tagging":
+        tagger = tagger_of(finished, batch_size=batch_size, device=device)
+        with written_rows(target, ending) as writer:
+            rows, empty = answer_rows(tagger, everything, AskedWords(roles), writer, nested=nested)
+    else:
+        predictor = predictor_of(finished, batch_size=batch_size, max_new_tokens=max_new_tokens, device=device)
+        with written_rows(target, ending) as writer:
+            asked = Asked(finished.subject.task, roles)
+            rows, empty = answer_rows(predictor, everything, asked, writer, nested=nested)
     return Predicted(rows, empty, None if target is None else str(target))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from autopeft.api.finished import FinishedRun, open_finished
 from autopeft.api.loading import load_lines
 from autopeft.artifacts.hub_folder import PublishedFile, stage, upload
+from autopeft.data.encoder import padding_id
 from autopeft.errors import RunError, UsageError
 from autopeft.reporting.model_card import model_card
 
@@ -79,8 +80,8 @@ def _base_of(run: FinishedRun, given: str | None) -> str:
 
 def _card(run: FinishedRun, base: str, repository: str) -> str:
     """The model card as others need it: base and adapter by their hub ids, nothing of this machine."""
-    tokenizer, config = run.tokenizer(), run.subject.model.config
-    pad_id = tokenizer.pad_token_id if config.get("pad_token_id") is None else None
+    own = padding_id(run.tokenizer())
+    pad_id = own if run.subject.model.config.get("pad_token_id") != own else None
     labels = {label: number for number, label in enumerate(run.labels)} or None
     lines = load_lines(run.subject.task, run.method, base, repository, labels, pad_id)
     asked = run.result["asked"] | {"model": base, "dataset": Path(run.result["asked"]["dataset"]).name, "command": None}

@@ -64,12 +64,13 @@ class RankedMethods(Recommendation):
         """
         return save_plan(self, Path(path))
 
-    def export(self, folder: str | Path, method: str | None = None) -> list[str]:
+    def export(self, folder: str | Path, method: str | None = None, *, catalog: str | Path | None = None) -> list[str]:
         """Write a peft configuration and a plain training script for one candidate; what was written, in words.
 
         Args:
             folder: made where it is missing.
             method: of a candidate; by default the first.
+            catalog: the folder of own methods that `recommend` was given.
 
         Raises:
             NothingFitsError: there is no such candidate.
@@ -78,7 +79,7 @@ class RankedMethods(Recommendation):
         """
         from autopeft.api.export_script import export_candidate
 
-        return export_candidate(self, Path(folder), method)
+        return export_candidate(self, Path(folder), method, catalog)
 
 
 def recommend(  # noqa: PLR0913 - the public verb: one keyword for each option of the command

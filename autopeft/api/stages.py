@@ -181,7 +181,7 @@ def _load_lines(prepared: _Prepared) -> Callable[[str, str], list[str]]:
 
     def lines(method: str, adapter: str) -> list[str]:
         spec = prepared.worker.methods[method]
-        pad_id = encoded.pad_id if subject.model.config.get("pad_token_id") is None else None
+        pad_id = encoded.pad_id if subject.model.config.get("pad_token_id") != encoded.pad_id else None
         return load_lines(subject.task, spec, str(subject.model.path), adapter, encoded.label_rows, pad_id)
 
     return lines

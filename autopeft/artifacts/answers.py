@@ -8,8 +8,10 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from autopeft.data.encoder import padding_id
 from autopeft.domain.tasks import TaskSpec
 from autopeft.errors import UsageError
+from autopeft.training.writing import Writer, write_greedily
 
 Answer = dict[str, Any]
 PREDICTION, PROBABILITIES = "prediction", "probabilities"
@@ -93,28 +95,17 @@ class Generated:
     Args:
         tokenizer: of the model.
         max_new_tokens: tokens that it writes at most.
-        after_prompt: whether the output begins with the prompt, as a decoder's does.
         words: label -> what is written for it; an answer that is one of these words is given as its label.
     """
 
-    def __init__(
-        self, tokenizer: Any, max_new_tokens: int, *, after_prompt: bool, words: Mapping[str, str] | None = None
-    ) -> None:
-        self._tokenizer = tokenizer
-        self._max_new_tokens = max_new_tokens
-        self._after_prompt = after_prompt
+    def __init__(self, tokenizer: Any, max_new_tokens: int, *, words: Mapping[str, str] | None = None) -> None:
+        self._writer = Writer(tokenizer, padding_id(tokenizer), max_new_tokens)
         self._label_of = {word: label for label, word in (words or {}).items()}
         self.blank: Answer = {PREDICTION: None}
 
     def __call__(self, model: nn.Module, batch: Mapping[str, Tensor]) -> list[Answer]:
         """`prediction`, the new text alone."""
-        generate: Any = model.generate
-        written = generate(
-            **batch, max_new_tokens=self._max_new_tokens, do_sample=False, pad_token_id=self._tokenizer.pad_token_id
-        )
-        new = written[:, batch["input_ids"].shape[1] :] if self._after_prompt else written
-        texts = self._tokenizer.batch_decode(new, skip_special_tokens=True)
-        return [{PREDICTION: self._label_of.get(text.strip(), text.strip())} for text in texts]
+        return [{PREDICTION: self._label_of.get(text, text)} for text in write_greedily(model, batch, self._writer)]
 
 
 def answerer_for(task: TaskSpec, labels: Sequence[str], tokenizer: Any, max_new_tokens: int) -> Answerer:
@@ -131,8 +122,7 @@ def answerer_for(task: TaskSpec, labels: Sequence[str], tokenizer: Any, max_new_
         case "regression":
             return OneNumber()
         case "generation" | "language-model":
-            after_prompt = task.head == "causal-lm"
-            return Generated(tokenizer, max_new_tokens, after_prompt=after_prompt, words=task.answer_words)
+            return Generated(tokenizer, max_new_tokens, words=task.answer_words)
         case other:
             raise UsageError(
                 f"autopeft predict does not answer rows of {task.id} ({other})",

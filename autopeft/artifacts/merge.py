@@ -71,23 +71,32 @@ def merged(model: nn.Module, method: MethodSpec) -> nn.Module:
     refuse_unmergeable(method)
     if not isinstance(model, PeftModel):
         return model
+    # A head of several layers must leave peft's wrapper first: most tuners look for its one weight while they merge.
+    bare: Any = _without_wrappers(model)
     try:
-        plain: nn.Module = model.merge_and_unload(safe_merge=True)
+        plain: nn.Module = bare.merge_and_unload(safe_merge=True)
     except (ValueError, TypeError, NotImplementedError, AttributeError, RuntimeError) as error:
         raise ModelError(
             f"{method.title} cannot be merged into this model: {first_line(error)}",
             hint="use the adapter as it is; its model card says how to load it",
         ) from error
-    return _without_wrappers(plain)
+    return plain
 
 
 @torch.inference_mode()
 def outputs(model: nn.Module, batches: Sequence[Batch]) -> list[Tensor]:
-    """The logits of each batch, on the CPU."""
+    """The logits of each batch, on the CPU; of a reader of spans (rows, tokens, 2): where they begin and end."""
     device = next(model.parameters()).device
     return [
-        model(**{name: tensor.to(device) for name, tensor in batch.items()}).logits.float().cpu() for batch in batches
+        _logits(model(**{name: tensor.to(device) for name, tensor in batch.items()})).float().cpu() for batch in batches
     ]
+
+
+def _logits(output: Any) -> Tensor:
+    if "start_logits" in output:
+        return torch.stack([output.start_logits, output.end_logits], dim=-1)
+    logits: Tensor = output.logits
+    return logits
 
 
 def agreement(before: Sequence[Tensor], after: Sequence[Tensor]) -> Agreement:
@@ -141,7 +150,7 @@ def save_model(model: Any, tokenizer: Any, labels: Sequence[str], folder: Path) 
 
 
 def _without_wrappers(model: nn.Module) -> nn.Module:
-    """The model with its own trained modules in their places: merging leaves some in peft's wrapper."""
+    """The model with its own trained modules in the places of peft's wrappers around them."""
     wrapped = [(name, one) for name, one in model.named_modules() if isinstance(one, ModulesToSaveWrapper)]
     for name, wrapper in wrapped:
         holder, _, place = name.rpartition(".")

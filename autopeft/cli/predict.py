@@ -29,27 +29,26 @@ Examples:
     type=click.Path(path_type=Path),
     help="CSV, TSV or JSON Lines; by default standard output, in the format of --input.",
 )
-@column_options("text", "text_pair", "source")
+@column_options("text", "text_pair", "source", "tokens")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Rows in a forward pass.")
 @click.option(
     "--max-new-tokens",
     type=click.IntRange(min=1),
-    default=64,
-    show_default=True,
-    help="That a language model writes at most.",
+    help="That a language model writes at most; by default as many as the run learned to write, or 64.",
 )
 def predict(
     run: Path,
     rows: Path,
     output: Path | None,
     batch_size: int,
-    max_new_tokens: int,
+    max_new_tokens: int | None,
     **columns: str | None,
 ) -> None:
     """Answer the rows of a file with a run's best adapter.
 
     The rows come out in their order with their columns, and with `prediction` and, for a classification, the
-    probability of each label. The file is read row by row, so it may be larger than memory.
+    probability of each label. Words get a list of tags, texts their spans. The file is read row by row, so it may be
+    larger than memory.
     """
     from autopeft.api.predict import predict as answer
 

@@ -1,5 +1,6 @@
 """`autopeft recommend`."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ def recommend(
     if not asked["methods"]:
         say_by_name_only(output, asked["catalog"])
     require_candidates(answer)
-    for path, write in ((save, answer.save), (export, answer.export)):
+    for path, write in ((save, answer.save), (export, partial(answer.export, catalog=asked["catalog"]))):
         if path is not None:
             for line in write(path):
                 click.echo(line, err=True)

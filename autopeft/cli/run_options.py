@@ -13,6 +13,7 @@ _HOLDS = {
     "label": "the label",
     "source": "the input of text-to-text",
     "target": "the output of text-to-text",
+    "tokens": "the words, for token classification",
 }
 
 run_argument = click.argument("run", type=click.Path(path_type=Path))

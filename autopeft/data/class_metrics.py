@@ -53,10 +53,15 @@ def binary_f1(labels: Answers, predictions: Answers) -> float:
 
 
 def macro_f1(labels: Answers, predictions: Answers) -> float:
-    """F1 of every class that occurs, averaged with equal weight, 0 to 1."""
+    """F1 of every class that occurs, averaged with equal weight, 0 to 1.
+
+    A written answer that is none of the true ones is wrong, but no class.
+    """
     from sklearn.metrics import f1_score
 
-    return float(f1_score(_array(labels), _array(predictions), average="macro", zero_division=0.0))
+    true = _array(labels)
+    classes = np.unique(true) if true.dtype.kind in "OU" else None
+    return float(f1_score(true, _array(predictions), labels=classes, average="macro", zero_division=0.0))
 
 
 def micro_f1(labels: Answers, predictions: Answers) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autopeft.data.encoder import Encoder, Inputs, Texts, encode_inputs
-from autopeft.data.labels import encode_labels
+from autopeft.data.labels import encode_labels, require_known
 from autopeft.data.rows import Rows
 from autopeft.data.task_data import EncodedSplit, Ragged, TaskData
 from autopeft.errors import DataError
@@ -22,13 +22,18 @@ def encode_classes(data: TaskData, splits: Splits, encoder: Encoder, max_length:
 
 
 def encode_label_sets(data: TaskData, splits: Splits, encoder: Encoder, max_length: int | None) -> TaskData:
-    """A text or pair of texts, and 0 or 1 for each label."""
+    """A text or pair of texts, and 0 or 1 for each label.
+
+    Raises:
+        DataError: a label that no training row has; names the value, the row and the split.
+    """
     number_of = {name: number for number, name in enumerate(data.label_names)}
     labels: dict[str, npt.NDArray[np.float32]] = {}
     for split, rows in splits.items():
         labels[split] = np.zeros((len(rows), len(number_of)), dtype=np.float32)
         for index, names in enumerate(rows.values["labels"]):
-            labels[split][index, [number_of[name] for name in names if name in number_of]] = 1
+            require_known(names, number_of, split, rows.place(index))
+            labels[split][index, [number_of[name] for name in names]] = 1
     return _encode(data, splits, encoder, max_length, labels)
 
 

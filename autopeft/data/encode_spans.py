@@ -92,8 +92,6 @@ def _chunks(questions: Texts, contexts: Texts, encoder: Encoder, most: int) -> A
 
 
 def _cut_text(text: str, encoder: Encoder, tokens: int) -> str:
-    if len(text) <= tokens:  # a token has a character at least, but for the special ones
-        return text
     places = encoder.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     kept: list[tuple[int, int]] = places["offset_mapping"][:tokens]
     return text[: kept[-1][1]] if kept else text

@@ -24,7 +24,9 @@ def encode_tags(data: TaskData, splits: Mapping[str, Rows], encoder: Encoder, ma
         ModelError: the tokenizer does not tell which word a token belongs to.
     """
     encoder.require_words()
-    names = data.label_names if "tags" in splits["train"].values else span_tags(data.label_names)
+    # Of a finished run they are tags already, whatever the rows that it is measured on look like.
+    known = "tags" in splits["train"].values or OUTSIDE in data.label_names
+    names = data.label_names if known else span_tags(data.label_names)
     number_of = {name: number for number, name in enumerate(names)}
     encoded = {split: _encode(rows, encoder, number_of) for split, rows in splits.items()}
     most = max_length or length_from(encoded["train"][0].lengths, encoder.limit)
@@ -75,7 +77,7 @@ def _encode(rows: Rows, encoder: Encoder, number_of: Mapping[str, int]) -> tuple
     pairs = list(words_and_tags(rows))
     for at in range(0, len(pairs), _CHUNK_ROWS):
         part = pairs[at : at + _CHUNK_ROWS]
-        encoded = _whole_words(encoder, [list(words) for words, _ in part])
+        encoded = whole_words(encoder, [list(words) for words, _ in part])
         ids.add(encoded["input_ids"])
         labels.add(
             _token_labels(encoded.word_ids(index), [number_of.get(tag, UNSEEN) for tag in tags])
@@ -84,8 +86,13 @@ def _encode(rows: Rows, encoder: Encoder, number_of: Mapping[str, int]) -> tuple
     return ids.close(), labels.close()
 
 
-def _whole_words(encoder: Encoder, words: list[list[str]]) -> Any:
-    """The rows' tokens, where each word has at least one: what the tokenizer drops becomes the unknown token."""
+def whole_words(encoder: Encoder, words: list[list[str]]) -> Any:
+    """The rows' tokens, where each word has at least one: what the tokenizer drops becomes the unknown token.
+
+    Args:
+        encoder: whose tokenizer tells which word a token belongs to.
+        words: of each row; a word that is dropped is replaced in place.
+    """
     encoded = encoder.tokenizer(words, is_split_into_words=True, truncation=False, verbose=False)
     stand_in = encoder.tokenizer.unk_token or "?"
     lost = [

@@ -148,7 +148,7 @@ class _Extraction:
             values={role: column for role, column in by_role.items() if kinds[role] != "text"},
             origin=self.origin,
             inputs=tuple(one.role for one in self.readers if one.kind != "text" and not one.answers),
-            groups=None if group_column is None else Column(data, (group_column,), str, kept),
+            groups=None if group_column is None else Column(data, (group_column,), _group, kept),
         )
 
 
@@ -179,6 +179,12 @@ def _raw_rows(table: datasets.Dataset, readers: Sequence[RoleReader]) -> Iterato
     """For each row, for each reader, the cells that it takes."""
     columns = [Column(table, one.columns, _as_they_are) for one in readers]
     return zip(*columns, strict=True)
+
+
+def _group(cell: Any) -> str:
+    """The group that a cell names; "" where it names none."""
+    text = "" if cell is None or cell != cell else str(cell)
+    return text if text.strip() else ""
 
 
 def _as_they_are(*cells: Any) -> tuple[Any, ...]:

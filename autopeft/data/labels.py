@@ -1,7 +1,7 @@
 """Labels of a classification: from raw cells to a vocabulary taken from the training rows."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autopeft.errors import DataError
@@ -96,12 +96,29 @@ def encode_labels(splits: Mapping[str, "Rows"], vocabulary: Sequence[str]) -> di
         labels = rows.labels or ()
         for index, label in enumerate(labels):
             if label not in number_of:
-                raise DataError(
-                    f"{rows.place(index)}: the label {label[:60]!r} of {split} does not occur in the training rows",
-                    hint=f"known labels: {_listed(vocabulary)}; correct the row, or add such rows to train",
-                )
+                require_known([label], number_of, split, rows.place(index))
         encoded[split] = tuple(number_of[label] for label in labels)
     return encoded
+
+
+def require_known(labels: Sequence[str], vocabulary: Collection[str], split: str, place: str) -> None:
+    """See that every label of a row is one of those that are learned.
+
+    Args:
+        labels: of the row.
+        vocabulary: of the training rows, in order.
+        split: that the row is of.
+        place: of the row, for the message.
+
+    Raises:
+        DataError: one is not; the hint names those that are.
+    """
+    for label in labels:
+        if label not in vocabulary:
+            raise DataError(
+                f"{place}: the label {label[:60]!r} of {split} does not occur in the training rows",
+                hint=f"known labels: {_listed(list(vocabulary))}; correct the row, or add such rows to train",
+            )
 
 
 def _listed(names: Sequence[str], most: int = 10) -> str:

@@ -47,7 +47,12 @@ def part_of(rows: Rows) -> Part:
     if rows.groups is None:
         return Part(rows, keys, keys)
     numbers: dict[str, int] = {}
-    return Part(rows, keys, np.array([numbers.setdefault(group, len(numbers)) for group in rows.groups], np.int64))
+    # A row of no group is a unit with its own copies.
+    units = [
+        numbers.setdefault(group, len(numbers)) if group else key
+        for group, key in zip(rows.groups, keys.tolist(), strict=True)
+    ]
+    return Part(rows, keys, np.array(units, np.int64))
 
 
 def without_shared(parts: Mapping[str, Part], *, allow: bool) -> tuple[dict[str, Part], tuple[str, ...]]:
@@ -82,7 +87,7 @@ def refuse_shared_groups(given: Mapping[str, Rows], *, allow: bool) -> tuple[str
     Raises:
         DataError: one does, and it is not allowed.
     """
-    groups = {split: set(rows.groups or ()) for split, rows in given.items()}
+    groups = {split: set(rows.groups or ()) - {""} for split, rows in given.items()}
     names = list(groups)
     for index, split in enumerate(names):
         for other in names[index + 1 :]:

@@ -27,7 +27,7 @@ class Rows:
         values: role -> one value a row, for the kinds that are neither text nor class; see `cells`.
         origin: places of the source's rows; None where only the numbers are known.
         inputs: the roles among `values` that are asked with, not answered with.
-        groups: of each row, where rows of a group must stay in one split.
+        groups: of each row, where rows of a group must stay in one split; "" is a row of no group.
     """
 
     texts: Mapping[str, Sequence[str]]

@@ -99,8 +99,7 @@ def load_worker(
         torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     base: PreTrainedModel = load_base(model, task, data.outputs, dtype="float32", device=device)
-    if base.config.pad_token_id is None:
-        # A classifier over a decoder finds a row's last token by it; the tokenizer may have chosen a stand-in.
-        base.config.pad_token_id = data.pad_id
+    # A classifier over a decoder finds a row's last token by it: what fills the batches counts, not the config's word.
+    base.config.pad_token_id = data.pad_id
     tokenizer = load_tokenizer(require_weights(model)) if writes_answers(task) else None
     return Worker(base, task, architecture, methods, data, plan, tokenizer=tokenizer)

@@ -21,7 +21,7 @@ from autopeft.modeling.peft_config import FULL, peft_config_of
 from autopeft.modeling.quantize import use_quantized_lora
 from autopeft.modeling.size_rules import check_sizes
 from autopeft.modeling.update_rules import note_update_rule
-from autopeft.modeling.wrap_checks import check_wrapped
+from autopeft.modeling.wrap_checks import check_padding_is_seen, check_wrapped
 
 
 def wrap(
@@ -66,6 +66,7 @@ def wrap(
             return model.requires_grad_(True)
         wrapped = _with_adapter(model, method, hyperparameters, task, architecture, heads)
     note_update_rule(wrapped, method)
+    check_padding_is_seen(wrapped, method, task, architecture)
     check_wrapped(wrapped, method, heads)
     return wrapped.train(base.training)
 

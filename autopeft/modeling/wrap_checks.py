@@ -10,6 +10,8 @@ from peft.utils import AuxiliaryTrainingWrapper
 from torch import nn
 
 from autopeft.domain.methods import MethodSpec
+from autopeft.domain.models import ArchitectureSpec
+from autopeft.domain.tasks import TaskSpec
 from autopeft.errors import ModelError
 
 _ADVICE = "this combination of method and model is not supported; choose another method"
@@ -39,6 +41,30 @@ def check_wrapped(model: PeftModel, method: MethodSpec, heads: Sequence[str]) ->
             raise ModelError(f"{method.id} would leave the task head {name!r} untrained", hint=_ADVICE)
     if undeclared := _undeclared(model):
         raise ModelError(f"{method.id} would also train {undeclared[0]}", hint=_ADVICE)
+
+
+def check_padding_is_seen(model: PeftModel, method: MethodSpec, task: TaskSpec, architecture: ArchitectureSpec) -> None:
+    """Refuse prompts before the input of a decoder that classifies.
+
+    peft hands over embeddings in place of tokens then; the classifier, which finds a row's last token by its number,
+    takes the last column, which is padding in all rows but the longest.
+
+    Args:
+        model: wrapped by peft.
+        method: that wrapped it.
+        task: of the model's head.
+        architecture: of the base.
+
+    Raises:
+        ModelError: it is such a combination.
+    """
+    config = model.active_peft_config
+    by_embeddings = config.is_prompt_learning and not isinstance(config, PrefixTuningConfig)
+    if by_embeddings and architecture.kind == "decoder" and task.head == "sequence-classification":
+        raise ModelError(
+            f"{method.id} hides a decoder's padding, so that its classifier would read the class off it",
+            hint="choose prefix-tuning or another method, or write the label out: --task classification-as-text",
+        )
 
 
 def _undeclared(model: PeftModel) -> list[str]:

@@ -1,8 +1,8 @@
 """Answers that the model writes itself: greedy, in batches, up to a length."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from peft import PeftModel
@@ -42,27 +42,47 @@ def write(model: nn.Module, split: EncodedSplit, rows: Sequence[int], writer: Wr
         writer: the tokenizer and the limit.
     """
     device = next(model.parameters()).device
-    inner: Any = model.get_base_model() if isinstance(model, PeftModel) else model
-    encoder_decoder = bool(inner.config.is_encoder_decoder)
-    if encoder_decoder:
+    if _plain(model).config.is_encoder_decoder:
         batch = {k: t for k, t in collate(split, rows, writer.pad_id).items() if k in ("input_ids", "attention_mask")}
     else:
         batch = collate_prompts(split, rows, writer.pad_id)
     moved = {name: tensor.to(device) for name, tensor in batch.items()}
-    generator: Any = model
-    written: Tensor = generator.generate(**moved, generation_config=_settings(inner.config, writer))
-    fresh = written if encoder_decoder else written[:, moved["input_ids"].shape[1] :]
+    return write_greedily(model, moved, writer)
+
+
+def write_greedily(model: nn.Module, batch: Mapping[str, Tensor], writer: Writer) -> list[str]:
+    """What the model writes after each row, whatever its checkpoint's generation_config.json says.
+
+    Args:
+        model: plain or wrapped by peft, in evaluation mode.
+        batch: what `generate` takes, on the model's device; a decoder's rows end in the last column.
+        writer: the tokenizer and the limit.
+    """
+    inner, generator = _plain(model), cast(Any, model)
+    own = inner.generation_config
+    # transformers fills in from here what the settings of a call leave open: penalties, least lengths, forced tokens.
+    inner.generation_config = GenerationConfig()
+    try:
+        written: Tensor = generator.generate(**batch, generation_config=_settings(inner.config, writer))
+    finally:
+        inner.generation_config = own
+    fresh = written if inner.config.is_encoder_decoder else written[:, batch["input_ids"].shape[1] :]
     texts: list[str] = writer.tokenizer.batch_decode(fresh, skip_special_tokens=True)
     return [text.strip() for text in texts]
 
 
+def _plain(model: nn.Module) -> Any:
+    return model.get_base_model() if isinstance(model, PeftModel) else model
+
+
 def _settings(config: Any, writer: Writer) -> GenerationConfig:
-    """Greedy, whatever the checkpoint's own generation_config.json says."""
+    """The likeliest token each time, until the tokenizer's end token."""
     return GenerationConfig(
         max_new_tokens=writer.most_tokens,
         do_sample=False,
         num_beams=1,
         pad_token_id=writer.pad_id,
         eos_token_id=writer.tokenizer.eos_token_id,
+        bos_token_id=getattr(config, "bos_token_id", None),
         decoder_start_token_id=getattr(config, "decoder_start_token_id", None),
     )

@@ -107,10 +107,11 @@ FAMILIES: dict[str, tuple[str, dict[str, Any] | str]] = {
     "stories260k": ("causal-lm", "models/stories260k"),
     "t5-tiny-news": ("text-to-text", "models/t5-tiny-news"),
 }
-# What a family cannot take, mostly for its attention; each is refused with the reason before training.
+# What a family cannot take, for its attention or its classifier; each is refused with the reason before training.
 REFUSED: dict[str, tuple[str, ...]] = {
     "deberta": ("mam", "prefix-tuning", "prefix-tuning-flat", "prefix-tuning-reparametrised", "unipelt"),
     "gpt2": ("unipelt",),
+    "llama-classifier": ("p-tuning", "prompt-tuning"),
     "qwen2": ("adaption-prompt",),
 }
 # On these random weights prompts alone do not lower the loss within six steps.

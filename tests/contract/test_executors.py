@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -188,6 +189,32 @@ def test_a_worker_without_its_search_ends(setup: WorkerSetup, tmp_path: Path) ->
         assert time.monotonic() < deadline
         time.sleep(0.05)
     orphaned.close()
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_while_it_loads_is_replaced(
+    setup: WorkerSetup, expected: SliceResult, tmp_path: Path
+) -> None:
+    notes: list[str] = []
+    made = WorkerPool(setup, 1, tmp_path, note=notes.append)
+    try:
+        os.kill(made.process_ids[0], signal.SIGKILL)
+        assert without_times(run(made, tmp_path / "trial")) == expected
+    finally:
+        made.close()
+    assert any("while it loaded" in note and "new one" in note for note in notes)
+
+
+def test_workers_that_never_load_end_the_run(
+    setup: WorkerSetup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    broken = WorkerPool(setup, 1, tmp_path, note=print)
+    try:
+        with pytest.raises(RunError, match="while it loaded the model, 2 times in a row"):
+            run(broken, tmp_path / "trial")
+    finally:
+        broken.close()
 
 
 @pytest.mark.slow

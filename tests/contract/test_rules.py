@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from method_cases import REFUSED
 
 from autopeft.catalog.load import load_catalog
 from autopeft.domain.expression import parse_expression
@@ -85,3 +86,10 @@ def test_bitfit_is_excluded_where_there_are_no_biases() -> None:
     fired = [rule for rule in CATALOG.rules.values() if parse_expression(rule.when).holds({"has_biases": False})]
     assert [reason.rule for reason in judge(CATALOG.methods["bitfit"], fired).exclusions] == ["P18"]
     assert not judge(CATALOG.methods["lora"], fired).exclusions
+
+
+def test_prompts_that_wrapping_refuses_on_a_decoder_that_classifies_are_not_recommended_there() -> None:
+    facts = {"architecture_kind": "decoder", "task": "sequence-classification"}
+    fired = [rule for rule in CATALOG.rules.values() if parse_expression(rule.when).holds(facts)]
+    excluded = {one.id for one in CATALOG.methods.values() if judge(one, fired).exclusions}
+    assert excluded == set(REFUSED["llama-classifier"])

@@ -200,6 +200,17 @@ def test_merge_writes_into_no_folder_that_holds_something(run: SearchRun, tmp_pa
     assert result.exit_code == 4 and [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_merge_writes_into_the_empty_folder_that_one_stands_in(
+    run: SearchRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, here = run.path.absolute(), tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    found = told("merge", path, "--output", ".", "--format", "json")
+    assert found["output"] == str(here)
+    assert (here / "model.safetensors").is_file() and [one.name for one in tmp_path.iterdir()] == ["here"]
+
+
 def test_a_run_compared_with_its_copy_is_a_paired_tie(run: SearchRun, tmp_path: Path) -> None:
     copy = shutil.copytree(run.path, tmp_path / "copy")
     found = told("compare", run.path, copy, "--format", "json")

@@ -143,3 +143,12 @@ def test_a_second_device_of_one_name_is_refused(own: Path) -> None:
     (own / "gpus").mkdir()
     (own / "gpus" / "l4.yaml").write_bytes((search_spaces_root() / "gpus" / "l4.yaml").read_bytes())
     assert "the device 'l4' is described in search_spaces/gpus/l4.yaml already" in fault(own)
+
+
+def test_the_advice_on_an_own_method_is_exported(own: Path, material: Path, tmp_path: Path) -> None:
+    model = str(material / "models" / "minilm-tiny-distilled")
+    options = ("--catalog", str(own), "--methods", "lora-mlp", "--max-length", "16", "--batch-size", "4")
+    done = autopeft("recommend", "--model", model, *options, "--export", str(tmp_path / "out"))
+    assert done.exit_code == 0, done.stderr
+    config = json.loads((tmp_path / "out" / "adapter_config.json").read_text())
+    assert config["peft_type"] == "LORA" and config["r"] == 4

@@ -184,3 +184,13 @@ def test_rows_of_different_count_are_refused(kind: Any, keywords: Keywords) -> N
     answers = ["x"] if kind is AutoPeftGenerator else [1]
     with pytest.raises(DataError, match="2 texts but 1 answers"):
         kind().fit(["a", "b"], answers)
+
+
+@pytest.mark.parametrize(
+    "labels", [["a", "b", None], [0.0, 1.0, float("nan")], pd.Series(["a", "b", pd.NA])], ids=["none", "nan", "pandas"]
+)
+def test_a_label_that_is_missing_is_named(labels: Any) -> None:
+    with pytest.raises(DataError, match="the label at 2 is missing"):
+        AutoPeftClassifier().fit(["one", "two", "three"], labels)
+    with pytest.raises(DataError, match="the text at 1 is a NoneType"):
+        AutoPeftClassifier().fit(["one", None, "three"], ["a", "b", "a"])

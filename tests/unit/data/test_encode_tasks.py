@@ -7,6 +7,7 @@ import pytest
 
 from autopeft.catalog.load import load_catalog
 from autopeft.data.batches import IGNORED, collate_prompts
+from autopeft.data.cells import Answer, Span
 from autopeft.data.chat import Conversation, Message
 from autopeft.data.encode_chat import conversation_tokens
 from autopeft.data.encoder import Encoder
@@ -189,3 +190,33 @@ def test_everything_that_is_encoded_comes_back_from_disk(material: Path, tmp_pat
             assert array.tolist() == again.splits["train"].arrays()[name].tolist()
         for name, tensor in data.batch("train", [0]).items():
             assert tensor.tolist() == again.batch("train", [0])[name].tolist()
+
+
+def test_a_label_of_several_that_no_training_row_has_is_named_with_its_row(material: Path) -> None:
+    known = rows_of({"text": ["a", "b"]}, {"labels": [("x",), ("y",)]})
+    held_out = rows_of({"text": ["c", "d"]}, {"labels": [("x",), ("y", "new")]})
+    task, tokenizer = TASKS["multi-label-classification"], load_tokenizer(material / "models" / ENCODER)
+    with pytest.raises(DataError, match="row 2: the label 'new' of test does not occur") as caught:
+        tokenize({"train": known, "test": held_out}, task, tokenizer, label_names=("x", "y"))
+    assert "known labels: x, y" in str(caught.value.hint)
+
+
+def test_a_question_of_few_characters_and_many_tokens_leaves_room_for_the_context(material: Path) -> None:
+    folder = material / "models" / ENCODER
+    question = "대한민국의 수도는 어디인가요"
+    assert len(load_tokenizer(folder)(question)["input_ids"]) > 32 > len(question)
+    rows = rows_of({"question": [question], "context": ["Seoul is the capital."]}, {"answers": [(Answer("Seoul", 0),)]})
+    data = encode("question-answering", rows, folder, "encoder", max_length=32)
+    assert data.splits["train"].lengths.max() <= 32
+    first, last = data.batch("train", [0])["start_positions"].item(), data.batch("train", [0])["end_positions"].item()
+    assert load_tokenizer(folder).decode(data.splits["train"].input_ids[0][first : last + 1]) == "seoul"
+
+
+def test_texts_with_spans_are_measured_by_the_tags_that_a_run_has_learned(material: Path) -> None:
+    rows = rows_of({"text": ["Ann met Bob"]}, {"spans": [(Span(0, 3, "PER"), Span(8, 11, "PER"))]})
+    folder, learned_tags = material / "models" / ENCODER, ("O", "B-PER", "I-PER")
+    first = encode("token-classification", rows, folder, "encoder", label_names=("PER",))
+    again = encode("token-classification", rows, folder, "encoder", label_names=learned_tags)
+    assert first.label_names == again.label_names == learned_tags
+    for data in (first, again):
+        assert [tag for tag in data.batch("train", [0])["labels"][0].tolist() if tag >= 0] == [1, 0, 1]

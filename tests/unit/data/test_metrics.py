@@ -18,6 +18,11 @@ def test_metrics_by_hand() -> None:
     assert score("matthews", [0, 1], [1, 1]) == 0
 
 
+def test_a_written_answer_that_is_no_class_is_wrong_but_no_class_of_its_own() -> None:
+    true, written = ["yes", "yes", "no", "no"], ["Yes", "yes", "perhaps", "no idea"]
+    assert score("macro_f1", true, written) == pytest.approx((1 + 0) / 2)
+
+
 def test_an_unknown_metric_is_refused() -> None:
     with pytest.raises(CatalogError, match="'wit' is no metric"):
         score("wit", TRUE, GUESS)

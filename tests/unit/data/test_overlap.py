@@ -80,3 +80,18 @@ def test_a_single_group_cannot_be_parted(classification: TaskSpec) -> None:
 def test_a_group_column_must_be_there(classification: TaskSpec) -> None:
     with pytest.raises(DataError, match="no column 'user' for the group"):
         prepare_data(table(range(50)), classification, group_column="user")
+
+
+def test_rows_of_no_group_are_groups_of_their_own(classification: TaskSpec) -> None:
+    blank = [None, "", "  "]
+    users = [f"user {n // 5}" if n < 50 else blank[n % 3] for n in range(300)]
+    prepared = prepare_data(table(range(300), user=users), classification, group_column="user")
+    assert [len(prepared.rows[split]) for split in ("train", "validation", "test")] == [240, 30, 30]
+    of_split = {split: set(rows.groups or ()) - {""} for split, rows in prepared.rows.items()}
+    assert not of_split["train"] & (of_split["validation"] | of_split["test"])
+    given = {
+        "train": table(range(100), user=[None] * 100),
+        "validation": table(range(100, 140), user=[None] * 40),
+        "test": table(range(200, 240), user=[""] * 40),
+    }
+    assert len(prepare_data(given, classification, group_column="user").rows["test"]) == 40

@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
+from transformers import GenerationConfig
 
 from autopeft.api.own_metric import metric_name
+from autopeft.artifacts.answers import Generated
 from autopeft.catalog.load import load_catalog
 from autopeft.data.metrics import score
 from autopeft.data.rows import Rows
@@ -96,3 +99,28 @@ def test_a_name_in_a_file_never_becomes_code() -> None:
         score("os:getcwd", [1], [1])
     with pytest.raises(UsageError, match="there is no metric os:no_such_thing"):
         metric_name("os:no_such_thing")
+
+
+@pytest.mark.parametrize(("model", "kind"), [("stories260k", "decoder"), ("t5-tiny-news", "encoder-decoder")])
+@pytest.mark.parametrize("adapted", [False, True], ids=["plain", "adapted"])
+def test_what_the_checkpoint_says_of_generation_changes_no_answer(
+    material: Path, model: str, kind: str, adapted: bool
+) -> None:
+    folder = material / "models" / model
+    task, tokenizer = TASKS["text-to-text"].on(kind), load_tokenizer(folder)
+    rows = Rows({"source": ["Once upon a time", "The dog"], "target": ["a", "b"]}, None, range(1, 3))
+    data = tokenize({"train": rows}, task, tokenizer)
+    base: Any = load_base(ModelSpec(str(folder), read_config(folder / "config.json", model), folder), task, 2)
+    asked: Any = get_peft_model(base, LoraConfig(task_type=task.peft_task_type)).eval() if adapted else base
+    writer = Writer(tokenizer, data.pad_id, 12)
+    plain = write(asked, data.splits["train"], [0, 1], writer)
+    own = GenerationConfig(
+        min_length=30, min_new_tokens=10, repetition_penalty=9.0, no_repeat_ngram_size=1, suppress_tokens=[5, 6, 7]
+    )
+    base.generation_config = own
+    assert write(asked, data.splits["train"], [0, 1], writer) == plain
+    ids = data.batch("train", [0])["input_ids"]
+    before = Generated(tokenizer, 12)(asked, {"input_ids": ids})
+    assert base.generation_config is own
+    base.generation_config = GenerationConfig()
+    assert Generated(tokenizer, 12)(asked, {"input_ids": ids}) == before

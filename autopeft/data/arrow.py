@@ -46,8 +46,10 @@ def plain_array(name: str, values: Sequence[Any], shown: str, first: int = 1) ->
         first: row of the first value, from 1.
 
     Raises:
-        DataError: text that is no valid Unicode.
+        DataError: text that is no valid Unicode, or a name that Arrow would cut short.
     """
+    if "\0" in name:
+        raise DataError(f"{shown}: the name {name!r} of a column holds a null character", hint="rename the column")
     plain = [value.item() if hasattr(value, "item") else value for value in values]
     try:
         array = pyarrow.array(plain, from_pandas=True)

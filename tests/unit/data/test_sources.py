@@ -72,6 +72,7 @@ def test_parquet_and_declared_classes(tmp_path: Path) -> None:
         ("cut.csv.gz", gzip.compress(b"text,label\na,b\n", mtime=0)[:-9], "gzip"),
         ("plain.csv.gz", b"text,label\na,b\n", "gzip"),
         ("fake.parquet", b"text,label\na,b\n", "Parquet"),
+        ("null.jsonl", b'{"text": "a"}\n{"\\u0000x": "b"}\n', "null character"),
         ("surrogate.jsonl", b'{"text": "ok"}\n{"text": "\\ud800"}\n', "row 2: 'text' holds text that is no valid"),
     ],
 )

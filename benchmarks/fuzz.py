@@ -2,7 +2,7 @@
 
 Run as `python benchmarks/fuzz.py [--cases 10000] [reader ...]`; prints a table, writes `fuzz.json` beside itself. A
 case counts as a traceback when anything but an `AutopeftError` of one line leaves the reader (the catalogue says one
-line for each fault), and as a hang beyond 5 seconds.
+line for each fault). The slowest case is shown beside: beyond `LONGEST_SECONDS` it would be a hang.
 Inputs are drawn by Hypothesis from a fixed seed: real files with bytes cut, changed or moved, and real documents with
 values replaced by others.
 """

@@ -6,7 +6,9 @@ A fact that nobody knows is None. A comparison with it is unknown, and an unknow
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
+
+from autopeft.domain.tasks import Objective
 
 FactKind = Literal["number", "text", "flag"]
 FactValue = bool | int | float | str | None
@@ -94,15 +96,7 @@ _TASK = (
         "task_type",
         "the kind of task",
         "what a row asks for: classification, generation, ...",
-        "classification",
-        "multi-label",
-        "regression",
-        "choice",
-        "tagging",
-        "span",
-        "generation",
-        "language-model",
-        "chat",
+        *get_args(Objective),
         may_exclude=True,
     ),
     _flag(

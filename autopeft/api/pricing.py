@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from autopeft.api.preparation import Subject
 from autopeft.api.recommend import rank_methods
@@ -25,6 +25,9 @@ from autopeft.recommend.options import DEVICE_CONTEXT_BYTES, Options
 from autopeft.search.sampler import Proposal
 from autopeft.training.slice import MEASURED_STEP
 from autopeft.training.worker import Worker
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _UNKNOWN = Reason(
     "uncertainty", "not searched unless named: nobody measured it near this situation", "convention of the search"
@@ -133,9 +136,10 @@ class Pricing:
 
     def known_peak_bytes(self, method: str, hyperparameters: Mapping[str, Value], split: Split) -> int | None:
         """The predicted peak of the batch that a trial was measured on; None where unknown."""
-        rows = self._measured_batch.batch_size
+        measured = self._measured_shape
+        rows = measured.batch_size
         shape = replace(
-            self._measured_batch,
+            measured,
             batch_size=split.micro_batch_size(rows),
             accumulation=min(split.accumulation, rows),
             gradient_checkpointing=split.gradient_checkpointing,
@@ -155,18 +159,23 @@ class Pricing:
 
     @cached_property
     def _twin(self) -> Estimator:
-        """Predicts what this machine's own tracker measures."""
-        return TracingEstimator(self._catalog, device=self._device, padded=True)
+        """Predicts what this machine's own tracker measures: attention gets no mask where no row is padded."""
+        padded = not bool(self._measured_batch["attention_mask"].all())
+        return TracingEstimator(self._catalog, device=self._device, padded=padded)
 
     @cached_property
-    def _measured_batch(self) -> StepShape:
-        """The shape of the batch on which every trial of the search is measured."""
+    def _measured_batch(self) -> "Mapping[str, Tensor]":
+        """The batch on which every trial of the search is measured."""
         rows = self._worker.training_order(self._worker.plan.seeds[0]).batch_at(MEASURED_STEP)
-        batch = self._worker.data.batch("train", rows)
-        encoder_decoder = self._subject.architecture.kind == "encoder-decoder"
+        return self._worker.data.batch("train", rows)
+
+    @cached_property
+    def _measured_shape(self) -> StepShape:
+        batch = self._measured_batch
+        written = self._subject.task.head == "seq2seq-lm"
         return replace(
             self.shape,
-            batch_size=len(rows),
-            max_length=int(batch["input_ids"].shape[1]),
-            target_length=int(batch["labels"].shape[1]) if encoder_decoder else 1,
+            batch_size=len(batch["input_ids"]),
+            max_length=int(batch["input_ids"].shape[-1]),
+            target_length=int(batch["labels"].shape[1]) if written else 1,
         )

@@ -1,6 +1,6 @@
 """The form of `search_spaces/gpus/<id>.yaml`."""
 
-from typing import Self
+from typing import Self, cast
 
 from pydantic import Field, model_validator
 
@@ -32,6 +32,7 @@ class HardwareSchema(Strict):
     title: str = Field(min_length=1)
     aliases: list[str]
     generation: str = Field(min_length=1)
+    compute_capability: list[int] | None = Field(min_length=2, max_length=2)
     total_bytes: int | None = Field(gt=0)
     usable_bytes: int | None = Field(gt=0)
     context_bytes: int = Field(ge=0)
@@ -58,6 +59,9 @@ class HardwareSchema(Strict):
             title=self.title,
             aliases=tuple(self.aliases),
             generation=self.generation,
+            compute_capability=cast(tuple[int, int], tuple(self.compute_capability))
+            if self.compute_capability
+            else None,
             total_bytes=self.total_bytes,
             usable_bytes=self.usable_bytes,
             context_bytes=self.context_bytes,

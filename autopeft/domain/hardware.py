@@ -15,6 +15,7 @@ class HardwareSpec:
         title: for people, such as `NVIDIA L40S`.
         aliases: other names that people write.
         generation: of its chip, such as `ada`; `cpu` for a processor.
+        compute_capability: of a GPU, such as (8, 9), by NVIDIA's numbering; None for a processor.
         total_bytes: of its memory as sold; None where it varies.
         usable_bytes: of its memory as CUDA reports it; None where it varies.
         context_bytes: what a process takes of it before any tensor.
@@ -30,6 +31,7 @@ class HardwareSpec:
     title: str
     aliases: tuple[str, ...]
     generation: str
+    compute_capability: tuple[int, int] | None
     total_bytes: int | None
     usable_bytes: int | None
     context_bytes: int

@@ -14,6 +14,7 @@ from autopeft.domain.work import StepWork
 from autopeft.errors import ModelError
 from autopeft.memory.cache import EstimateCache, cache_key, user_cache
 from autopeft.memory.collector import without_collector
+from autopeft.memory.workspace import cublas_workspace_bytes
 
 if TYPE_CHECKING:
     from autopeft.memory.pricing import BaseModels
@@ -42,6 +43,7 @@ class TracingEstimator:
         catalog: knows the architectures.
         device: `cuda` predicts what a GPU runs and its allocator; `cpu` the bytes of tensors on a CPU.
         padded: whether batches hold padding, so that attention runs with a mask.
+        compute_capability: of the GPU, such as (8, 9), where it is known; it decides cuBLAS's workspace.
         cache: where estimates are kept; True is the user's cache folder, False keeps none on disk. The
             environment variable `AUTOPEFT_CACHE=off` turns the user's folder off.
     """
@@ -52,11 +54,13 @@ class TracingEstimator:
         *,
         device: Literal["cuda", "cpu"] = "cuda",
         padded: bool = False,
+        compute_capability: tuple[int, int] | None = None,
         cache: EstimateCache | bool = True,
     ) -> None:
         self.catalog = catalog
         self.device: Literal["cuda", "cpu"] = device
         self.padded = padded
+        self.compute_capability = compute_capability
         self._cache = cache if isinstance(cache, EstimateCache) else user_cache() if cache else None
         self._known: dict[str, Kept] = {}
         self._bases: BaseModels | None = None
@@ -112,6 +116,7 @@ class TracingEstimator:
                 architecture,
                 self.device,
                 self.padded,
+                self.compute_capability,
                 bases,
             )
             return _plain(price(step))
@@ -147,6 +152,7 @@ class TracingEstimator:
                 "shape": asdict(question.shape),
                 "device": self.device,
                 "padded": self.padded,
+                "workspace_bytes": cublas_workspace_bytes(self.compute_capability),
             }
         )
 

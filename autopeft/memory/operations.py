@@ -154,13 +154,18 @@ def _bytes(tensor: torch.Tensor) -> int:
     return min(tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes())
 
 
+def strided_parts(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """What holds the memory of a tensor: itself, or the indices and values of a sparse one."""
+    return (tensor._indices(), tensor._values()) if tensor.layout is torch.sparse_coo else (tensor,)
+
+
 def _distinct(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
     return list({id(one): one for one in tensors}.values())
 
 
 def _tensors(given: Any) -> Iterator[torch.Tensor]:
     if isinstance(given, torch.Tensor):
-        yield given
+        yield from strided_parts(given)
     elif isinstance(given, list | tuple):
         for part in given:
             yield from _tensors(part)

@@ -13,7 +13,7 @@ from autopeft.memory.autocast import AutocastOperators
 from autopeft.memory.cpu import CPU_OPERATORS
 from autopeft.memory.data_dependent import GROUPED, NONZERO, grouped_mm, nonzero, unique_consecutive, with_places
 from autopeft.memory.gpu import GPU_OPERATORS
-from autopeft.memory.selection import all_picked, sparse_coo_tensor
+from autopeft.memory.selection import all_picked, sparse_coo_tensor, sparse_product
 from autopeft.memory.workspace import cublas_workspace_bytes
 
 
@@ -84,6 +84,7 @@ def _get_item(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 _META: Mapping[Any, Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]] = {
     torch.Tensor.__getitem__: _get_item,
     torch.sparse_coo_tensor: sparse_coo_tensor,
+    torch.sparse.mm: sparse_product,
     torch.unique_consecutive: unique_consecutive,
     **dict.fromkeys(NONZERO, nonzero),
     **dict.fromkeys(GROUPED, grouped_mm),

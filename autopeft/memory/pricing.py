@@ -87,6 +87,7 @@ class Pricing:
         architecture: module names of the base.
         device: `cuda` predicts what a GPU runs and its allocator; `cpu` the bytes of tensors on a CPU.
         padded: whether the batch holds padding, so that attention runs with a mask.
+        compute_capability: of the GPU, such as (8, 9), where it is known.
         bases: built models, shared between calls.
     """
 
@@ -98,6 +99,7 @@ class Pricing:
     architecture: ArchitectureSpec
     device: Device = "cuda"
     padded: bool = False
+    compute_capability: tuple[int, int] | None = None
     bases: BaseModels = field(default_factory=BaseModels)
 
     def traced(self, depths: Mapping[Stack, int] | None = None) -> Traced:
@@ -122,7 +124,7 @@ class Pricing:
                 optimizer,
                 padded=self._masked,
                 host_counts=self.device == "cpu",
-                operators=Operators(self.device, self.shape.autocast_dtype),
+                operators=self._operators,
                 micro_batches=micro_batches,
                 first_batch=empty_batch(self.task, shape_of_first_batch(self.shape)) if self.device == "cuda" else None,
             )
@@ -146,11 +148,15 @@ class Pricing:
                 empty_batch(self.task, self.shape),
                 optimizer,
                 self.task.head,
-                operators=Operators(self.device, self.shape.autocast_dtype),
+                operators=self._operators,
                 padded=self._masked,
                 host_counts=self.device == "cpu",
             )
         return None
+
+    @property
+    def _operators(self) -> Operators:
+        return Operators(self.device, self.shape.autocast_dtype, self.compute_capability)
 
     @property
     def _masked(self) -> bool:

@@ -44,7 +44,7 @@ class RemoteTracer:
             encoding="utf-8",
         )
         try:
-            self._say({"device": local.device, "padded": local.padded})
+            self._say({"device": local.device, "padded": local.padded, "compute_capability": local.compute_capability})
         except WorkerGone:
             self.__exit__(None, None, None)
             raise

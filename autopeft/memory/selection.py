@@ -16,6 +16,11 @@ def sparse_coo_tensor(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     return SparseMatrix(args[0], args[1], tuple(args[2])) if args[1].is_meta else func(*args, **kwargs)
 
 
+def sparse_product(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`torch.sparse.mm`, also of what stands for a sparse matrix on meta."""
+    return args[0].times(args[1]) if isinstance(args[0], SparseMatrix) else func(*args, **kwargs)
+
+
 def all_picked(index: Any) -> Any:
     """An index with every boolean vector on meta replaced by all positions."""
     if isinstance(index, tuple):
@@ -47,6 +52,18 @@ class SparseMatrix:
         """The dense matrix; the gradient of the values is gathered from it."""
         return _add(torch.zeros(self._size, dtype=self._values.dtype, device="meta"), self._indices, self._values)
 
+    def times(self, dense: Tensor) -> Tensor:
+        """The product with a dense matrix."""
+        product: Tensor = _Product.apply(self._indices, self._values, self._size, dense)
+        return product
+
+    @classmethod
+    def __torch_function__(
+        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Torch's parser takes what has this for a tensor; all that it is used for is done elsewhere."""
+        return NotImplemented
+
     def _nnz(self) -> int:
         return len(self._values)
 
@@ -77,3 +94,21 @@ class _AddEntries(torch.autograd.Function):
         (indices,) = ctx.saved_tensors
         flat = indices[0] * gradient.shape[1] + indices[1]
         return gradient, None, gradient.reshape(-1).index_select(0, flat).to(ctx.dtype)
+
+
+class _Product(torch.autograd.Function):
+    """A sparse matrix times a dense one; as in torch, the gradient of the sparse one is made whole and picked from."""
+
+    @staticmethod
+    def forward(ctx: Any, indices: Tensor, values: Tensor, size: tuple[int, ...], dense: Tensor) -> Tensor:
+        ctx.save_for_backward(indices, values, dense)
+        ctx.size = size
+        return dense.new_empty(size[0], dense.shape[1])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, None, Tensor]:
+        indices, values, dense = ctx.saved_tensors
+        of_dense = dense.new_empty(dense.shape)
+        whole = gradient @ dense.t()
+        flat = indices[0] * ctx.size[1] + indices[1]
+        return None, whole.reshape(-1).index_select(0, flat).to(values.dtype), None, of_dense

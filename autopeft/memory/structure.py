@@ -1,15 +1,16 @@
 """Wraps for a trace: on the meta device where the method can, else on real target weights that then go to meta.
 
-Some methods compute on the weights while they wrap (a permutation, a mask, a clustering), which meta tensors cannot.
-Those are tried again with the targeted weights as real zeros on the CPU, everything else still on meta; then every
-tensor of the wrapped model is replaced by its twin on meta, shared storages staying shared, and traced as usual.
-Which methods need it is found by trying, so that nothing here names one.
+Some methods compute on the weights while they wrap (a mask, a clustering), which meta tensors cannot. Those are tried
+again with masks whose trues are counted, then with the targeted weights as real zeros on the CPU, everything else still
+on meta. Then every tensor of the wrapped model is replaced by its twin on meta, shared storages staying shared, and it
+is traced as usual. Which methods need it is found by trying, so that nothing here names one.
 """
 
 import copy
 import re
 import warnings
 from collections.abc import Collection
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from autopeft.domain.methods import MethodSpec
 from autopeft.domain.models import ArchitectureSpec
 from autopeft.domain.tasks import TaskSpec
 from autopeft.errors import ModelError
+from autopeft.memory.counted_masks import CountedMasks
 from autopeft.modeling.architecture import target_regex
 from autopeft.modeling.clone import clone_sharing_weights
 from autopeft.modeling.wrap import wrap
@@ -67,11 +69,13 @@ def wrap_for_trace(
     Raises:
         ModelError: the method does not apply to this model.
     """
-    try:
-        return wrap(base, method, hyperparameters, task, architecture)
-    except ModelError as refusal:
-        if not _asked_for_values(refusal):
-            raise
+    for stand_ins in (nullcontext(), CountedMasks()):
+        try:
+            with stand_ins:
+                return wrap(base, method, hyperparameters, task, architecture)
+        except ModelError as refusal:
+            if not _asked_for_values(refusal):
+                raise
     real = _with_real_targets(base, method, architecture)
     with StandInDecompositions(), KeptOnHost() as kept, warnings.catch_warnings():
         # A clustering of stand-in factors may say that it found few clusters.

@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from autopeft.domain.memory import COMPONENTS
-from autopeft.memory.operations import Call, record
+from autopeft.memory.operations import Call, record, strided_parts
 from autopeft.memory.stream import ALLOC, FREE, PHASE, PHASES, EventStream
 
 _WEIGHTS, _ADAPTER, _GRADIENTS, _OPTIMIZER, _ACTIVATIONS, _LOGITS, _TEMPORARIES = range(len(COMPONENTS))
@@ -64,7 +64,7 @@ class StorageTracker(TorchDispatchMode):
 
     def add(self, tensors: Iterable[torch.Tensor], component: str) -> None:
         """Book tensors that exist already, or re-label those that are booked; those of other devices do not count."""
-        for tensor in tensors:
+        for tensor in (part for one in tensors for part in strided_parts(one)):
             self._book(tensor)
             number = self._numbers.get(tensor.untyped_storage()._cdata)
             if number is not None:
@@ -109,7 +109,8 @@ class StorageTracker(TorchDispatchMode):
 
     def _book_all(self, out: Any) -> None:
         if isinstance(out, torch.Tensor):
-            self._book(out)
+            for part in strided_parts(out):
+                self._book(part)
         elif isinstance(out, list | tuple):
             for part in out:
                 self._book_all(part)
@@ -117,9 +118,10 @@ class StorageTracker(TorchDispatchMode):
     def _find_all(self, given: Any) -> None:
         """Book tensors among an operation's arguments that were there before the tracker."""
         if isinstance(given, torch.Tensor):
-            if given.untyped_storage()._cdata not in self._numbers and given.untyped_storage().nbytes():
-                self._book(given)
-                self._found.append(self.stream.events.pop()[1])
+            for part in strided_parts(given):
+                if part.untyped_storage()._cdata not in self._numbers and part.untyped_storage().nbytes():
+                    self._book(part)
+                    self._found.append(self.stream.events.pop()[1])
         elif isinstance(given, list | tuple):
             for part in given:
                 self._find_all(part)

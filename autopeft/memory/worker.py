@@ -47,7 +47,14 @@ def serve(questions: TextIO, answers: TextIO) -> None:
     catalog = load_catalog()
     settings = json.loads(questions.readline())
     # The asker keeps what it is told: two writers would write the same.
-    estimator = TracingEstimator(catalog, device=settings["device"], padded=settings["padded"], cache=False)
+    capability = settings["compute_capability"]
+    estimator = TracingEstimator(
+        catalog,
+        device=settings["device"],
+        padded=settings["padded"],
+        compute_capability=capability and tuple(capability),
+        cache=False,
+    )
     with without_collector():
         import autopeft.memory.pricing  # noqa: F401 - seconds, spent while the asker imports the same
 

@@ -23,6 +23,11 @@ def hold_to_budget(device: torch.device, budget_bytes: int | None, context_bytes
         torch.cuda.set_per_process_memory_fraction(room_bytes / total_bytes, device)
 
 
+def compute_capability(device: torch.device) -> tuple[int, int] | None:
+    """NVIDIA's number of a GPU's generation, such as (8, 9); None on a CPU."""
+    return torch.cuda.get_device_capability(device) if device.type == "cuda" else None
+
+
 def most_reserved_bytes(device: torch.device) -> int | None:
     """The most that the allocator has reserved; None on a CPU, which does not tell."""
     return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else None

@@ -1,6 +1,6 @@
 """On a CPU the trace without weights equals the real step to the byte, and PyTorch's own profiler agrees."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoModelF
 from autopeft.catalog.load import load_catalog
 from autopeft.domain.memory import DType, StepShape
 from autopeft.domain.models import ModelSpec
+from autopeft.errors import ModelError
 from autopeft.memory.batch import empty_batch
 from autopeft.memory.measure import measure_step
 from autopeft.memory.operators import Operators
 from autopeft.memory.stream import find_peak
-from autopeft.memory.trace import trace_steps
+from autopeft.memory.structure import wrap_for_trace
+from autopeft.memory.trace import plain_tensors, trace_steps
 from autopeft.modeling.architecture import architecture_of
 from autopeft.modeling.build import build_on_meta, load_base
 from autopeft.modeling.config import transformers_config
@@ -72,7 +74,10 @@ class Case:
         return self.method.start(10**6)
 
     def predicted_bytes(self) -> int:
-        bare = self.wrapped(build_on_meta(self.model, self.task, self.shape))
+        architecture = architecture_of(self.model.config, CATALOG)
+        bare = wrap_for_trace(
+            build_on_meta(self.model, self.task, self.shape), self.method, self.knobs, self.task, architecture
+        )
         stream = trace_steps(
             bare,
             empty_batch(self.task, self.shape),
@@ -89,7 +94,7 @@ class Case:
         optimizer = build_optimizer(real, self.knobs)
         batch = {key: torch.ones_like(value) for key, value in empty_batch(self.task, self.shape, "cpu").items()}
         dtype = getattr(torch, self.shape.autocast) if self.shape.autocast else None
-        existing = [*real.parameters(), *real.buffers(), *batch.values()]
+        existing = [*real.parameters(), *real.buffers(), *plain_tensors(real), *batch.values()]
         return lambda: training_step(real, [batch], optimizer, autocast=dtype), existing
 
 
@@ -123,6 +128,40 @@ def test_every_architecture_is_predicted_to_the_byte(model_type: str) -> None:
     case, base = _tiny(model_type, "lora")
     step, existing = case.real_step(base)
     assert case.predicted_bytes() == measure_step(step, existing)
+
+
+# Not to the byte: what is chosen by the weights' values is taken to be the most that it can be (adamss, far, sam, sara,
+# waveft), sparse products and a few batched ones make other temporaries on meta than on a CPU.
+WITHIN = {
+    "adamss": 0.05,
+    "far": 1e-5,
+    "frod": 0.04,
+    "osf": 0.01,
+    "psoft": 0.025,
+    "said": 0.04,
+    "sam": 1e-5,
+    "sara": 1e-3,
+    "shira": 0.01,
+    "waveft": 2e-3,
+}
+
+
+def _cells() -> Iterator[Any]:
+    """Each method on an encoder, or else the first kind it is for; on the others too in the slow run."""
+    for method_id in sorted(CATALOG.methods):
+        for position, model_type in enumerate(("bert", "llama", "t5")):
+            yield pytest.param(model_type, method_id, marks=[pytest.mark.slow] if position else [])
+
+
+@pytest.mark.parametrize(("model_type", "method_id"), _cells())
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_every_method_is_predicted_to_the_byte(model_type: str, method_id: str) -> None:
+    try:
+        case, base = _tiny(model_type, method_id)
+        step, existing = case.real_step(base)
+    except ModelError:
+        pytest.skip("the method is not for this kind of model")
+    assert case.predicted_bytes() == pytest.approx(measure_step(step, existing), rel=WITHIN.get(method_id, 0))
 
 
 @pytest.mark.parametrize(

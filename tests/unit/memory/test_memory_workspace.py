@@ -1,7 +1,15 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
 import torch
+from tiny_configs import tiny_config
 from torch import nn
 
+from autopeft.api.estimate import estimate
 from autopeft.memory.operators import Operators
+from autopeft.memory.pricing import price
 from autopeft.memory.stream import ALLOC, PHASE, PHASES, EventStream
 from autopeft.memory.trace import trace_steps
 from autopeft.memory.workspace import cublas_workspace_bytes
@@ -45,6 +53,21 @@ def test_each_thread_makes_its_workspace_once_and_keeps_it() -> None:
             kept += 1 if kind == ALLOC else -1
     assert phases == ["forward", "backward"]
     assert kept == 2
+
+
+def test_a_step_on_hopper_needs_both_larger_workspaces(tiny: Any) -> None:
+    before, since = (price(tiny.pricing("llama", "lora", compute_capability=(n, 0))) for n in (8, 9))
+    assert since.peak_bytes - before.peak_bytes == 2 * (cublas_workspace_bytes((9, 0)) - cublas_workspace_bytes((8, 0)))
+
+
+def test_the_named_device_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(tiny_config("llama")))
+    peaks = {
+        gpu: estimate(str(config), gpu=gpu, batch_size=2, max_length=16).peak_bytes for gpu in ("L40S", "A100", "H100")
+    }
+    assert peaks["L40S"] == peaks["A100"] < peaks["H100"]
 
 
 def test_a_cpu_has_none() -> None:

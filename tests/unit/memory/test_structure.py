@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from autopeft.catalog import load_catalog
-from autopeft.domain.memory import StepShape
+from autopeft.domain.memory import DType, StepShape
 from autopeft.domain.models import ModelSpec
 from autopeft.errors import ModelError
 from autopeft.memory.operators import Operators
@@ -53,15 +53,18 @@ def test_what_does_not_apply_is_still_refused() -> None:
         wrap_for_trace(base, method, method.start(100_000) | {"r": 60}, task, architecture_of(CONFIG, CATALOG))
 
 
-@pytest.mark.parametrize("method_id", ["shira", "waveft", "frod"])
-def test_sparse_methods_are_priced(method_id: str) -> None:
+# In float32 FRoD multiplies by its sparse matrix, else by a dense copy.
+@pytest.mark.parametrize(
+    ("method_id", "dtype"), [("shira", "bfloat16"), ("waveft", "bfloat16"), ("frod", "bfloat16"), ("frod", "float32")]
+)
+def test_sparse_methods_are_priced(method_id: str, dtype: DType) -> None:
     method = CATALOG.method(method_id)
     estimate = trace_estimate(
         ModelSpec("small", CONFIG),
         CATALOG.task("causal-lm"),
         method,
         method.start(100_000),
-        StepShape(batch_size=2, max_length=16),
+        StepShape(batch_size=2, max_length=16, dtype=dtype),
         architecture_of(CONFIG, CATALOG),
     )
     assert estimate.peak_bytes > estimate.components_bytes["weights"] > 0
@@ -96,6 +99,18 @@ def test_a_sparse_matrix_on_meta_carries_gradients_to_its_values() -> None:
         dense += sparse
     dense.sum().backward()
     assert dense.shape == (4, 5) and values.grad is not None and values.grad.shape == (3,)
+
+
+def test_a_sparse_matrix_on_meta_multiplies_and_carries_gradients_to_both() -> None:
+    values = torch.empty(3, device="meta", requires_grad=True)
+    dense = torch.empty(5, 7, device="meta", requires_grad=True)
+    with Operators().active():
+        sparse = torch.sparse_coo_tensor(torch.empty(2, 3, device="meta", dtype=torch.int32), values, (4, 5))
+        product = torch.sparse.mm(sparse.coalesce(), dense)
+    product.sum().backward()
+    assert product.shape == (4, 7)
+    assert values.grad is not None and values.grad.shape == (3,)
+    assert dense.grad is not None and dense.grad.shape == (5, 7)
 
 
 def test_a_mask_on_meta_picks_everything() -> None:

@@ -12,10 +12,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NO_MKDOCS_2_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-slow golden docs format clean
+.PHONY: help setup demo check test test-slow golden docs format clean audit licences wheel-reproducible lowest newest faults kills fuzz soak
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "autopeft needs Python 3.11 or newer, this is " + sys.version.split()[0] + "\nhint: make PYTHON=python3.11 ...")'
@@ -55,5 +55,45 @@ format: $(STAMP) ## apply ruff's fixes and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The database of known faults is on the internet: what cannot be looked up fails the audit, and is named.
+audit: $(STAMP) ## the pinned versions against the published faults (pip-audit)
+	$(BIN)/pip install --quiet --constraint constraints.txt pip-audit
+	$(BIN)/pip-audit --strict --progress-spinner off --no-deps --disable-pip --requirement constraints.txt
+
+licences: $(STAMP) ## docs/licences.md: what is installed with autopeft, under which licence
+	$(BIN)/pip install --quiet --constraint constraints.txt pip-licenses
+	$(BIN)/python benchmarks/licences.py
+
+wheel-reproducible: $(STAMP) ## build the wheel twice: the same bytes?
+	rm -rf dist/first dist/second
+	for place in first second; do \
+	  SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BIN)/python -m build --wheel --outdir dist/$$place . > /dev/null || exit 1; \
+	done
+	sha256sum dist/first/*.whl dist/second/*.whl
+	cmp dist/first/*.whl dist/second/*.whl
+
+# A quick part of the tests under the lower bounds of pyproject.toml, and under whatever is newest.
+VERSIONS_TESTS := tests/unit/domain tests/unit/catalog tests/unit/data tests/unit/search tests/unit/modeling tests/unit/training
+lowest: $(STAMP) ## tests under the lowest versions that pyproject.toml allows, in .venv-lowest
+	$(BIN)/pip install --quiet --constraint constraints.txt uv
+	$(BIN)/python benchmarks/versions.py lowest-direct .venv-lowest $(VERSIONS_TESTS)
+
+newest: $(STAMP) ## tests under the newest versions that there are, in .venv-newest
+	$(BIN)/pip install --quiet --constraint constraints.txt uv
+	$(BIN)/python benchmarks/versions.py highest .venv-newest $(VERSIONS_TESTS)
+
+faults: $(STAMP) ## 200 faults of every kind; figures in benchmarks/reliability.md, as of the next four
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.faults
+
+kills: $(STAMP) ## 30 searches killed and resumed; needs AUTOPEFT_MATERIAL
+	$(BIN)/python -m benchmarks.reliability --seconds 7200
+
+fuzz: $(STAMP) ## 10,000 broken inputs for every reader
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fuzz.py
+
+soak: $(STAMP) ## 2,000 made-up trials and 300 real ones; needs AUTOPEFT_MATERIAL
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.soak stub
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.soak real
+
 clean: ## remove .venv and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
+	rm -rf $(VENV) .venv-lowest .venv-newest .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist

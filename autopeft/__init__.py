@@ -12,15 +12,17 @@ if TYPE_CHECKING:
     from autopeft.api.estimate import estimate
     from autopeft.api.estimators import AutoPeftClassifier, AutoPeftGenerator, AutoPeftRegressor
     from autopeft.api.recommend import recommend
-    from autopeft.api.run import SearchRun
+    from autopeft.api.run import SearchResult
     from autopeft.api.search import search
+    from autopeft.domain.callbacks import Callback
 
 __version__ = "0.1.0"
 __all__ = [
     "AutoPeftClassifier",
     "AutoPeftGenerator",
     "AutoPeftRegressor",
-    "SearchRun",
+    "Callback",
+    "SearchResult",
     "__version__",
     "estimate",
     "recommend",
@@ -31,7 +33,8 @@ _HOMES = {
     "AutoPeftClassifier": "autopeft.api.estimators",
     "AutoPeftGenerator": "autopeft.api.estimators",
     "AutoPeftRegressor": "autopeft.api.estimators",
-    "SearchRun": "autopeft.api.run",
+    "Callback": "autopeft.domain.callbacks",
+    "SearchResult": "autopeft.api.run",
     "estimate": "autopeft.api.estimate",
     "recommend": "autopeft.api.recommend",
     "search": "autopeft.api.search",

@@ -7,8 +7,10 @@ AutopeftError                  1  a bug, when nothing more precise is known
 │   ├── CatalogError              a YAML file of the catalogue
 │   ├── DataError                 a data set
 │   └── ModelError                a model folder, its config or its weights
+│       └── RankError             a rank that exceeds a layer
 ├── MissingDependencyError     5  an extra or a device is missing
 ├── RunError                   6  the run could not finish; its state is safe
+│   └── DamagedStateError         a trial's checkpoint is not there or not what was written
 └── RunInterrupted           130  stopped by a signal; resumable
 """
 
@@ -63,6 +65,18 @@ class ModelError(InputError):
     """A model folder, its config or its weights cannot be used."""
 
 
+class RankError(ModelError):
+    """A rank exceeds the size of a layer.
+
+    Attributes:
+        greatest: the rank that this layer allows.
+    """
+
+    def __init__(self, message: str, *, greatest: int) -> None:
+        super().__init__(message, hint=f"choose a rank of at most {greatest}")
+        self.greatest = greatest
+
+
 class MissingDependencyError(AutopeftError):
     """An optional package or a device is missing."""
 
@@ -73,6 +87,10 @@ class RunError(AutopeftError):
     """The run could not finish; what was finished is safe and `resume` goes on."""
 
     exit_code = 6
+
+
+class DamagedStateError(RunError):
+    """A trial's checkpoint is not there, or is not what was written: the trial can be trained again."""
 
 
 class RunInterrupted(AutopeftError):

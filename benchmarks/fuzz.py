@@ -1,8 +1,10 @@
 """Every reader of what comes from outside, fed with broken input: an answer or a one-line refusal, nothing else.
 
-Run as `python benchmarks/fuzz.py [--cases 10000] [reader ...]`; prints a table, writes `fuzz.json` beside itself. A
-case counts as a traceback when anything but an `AutopeftError` of one line leaves the reader (the catalogue says one
-line for each fault). The slowest case is shown beside: beyond `LONGEST_SECONDS` it would be a hang.
+Run as `python benchmarks/fuzz.py [--cases 10000] [--more] [reader ...]`; prints a table, keeps each reader's row in
+`fuzz.json` beside itself as soon as it is done, and puts the table into `reliability.md`; `--more` passes over the
+readers that had as many cases already. A case counts as a traceback when anything but an `AutopeftError` of one line
+leaves the reader (the catalogue says one line for each fault), and as a hang when it takes more than `LONGEST_SECONDS`
+of processor time, or is ended because it waits for `WAITING_SECONDS`.
 Inputs are drawn by Hypothesis from a fixed seed: real files with bytes cut, changed or moved, and real documents with
 values replaced by others.
 """
@@ -11,11 +13,12 @@ import argparse
 import copy
 import json
 import logging
-import sys
+import signal
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -45,7 +48,13 @@ from autopeft.search.run_directory import read_result
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "tests" / "golden" / "report.result.json"
+FIGURES = Path(__file__).with_suffix(".json")
+PAGE = Path(__file__).with_name("reliability.md")
+MARKS = ("<!-- fuzz -->", "<!-- /fuzz -->")
+KINDS = ("answer", "refusal", "traceback", "hang")
 LONGEST_SECONDS = 5.0
+# On a busy machine five seconds of work may take a minute.
+WAITING_SECONDS = 120.0
 ODD: tuple[Any, ...] = (
     None,
     True,
@@ -246,8 +255,28 @@ def outcome(reader: Reader, raw: bytes, folder: Path) -> tuple[str, str]:
     return "answer", ""
 
 
+class Hangs(BaseException):
+    """Raised in a reader that waits for too long; no `except Exception` may catch it."""
+
+
+@contextmanager
+def ended_when_it_hangs() -> Iterator[None]:
+    """End the block after `WAITING_SECONDS`."""
+
+    def end(signal_number: int, frame: object) -> None:
+        raise Hangs
+
+    earlier = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, WAITING_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, earlier)
+
+
 def measure(reader: Reader, cases: int) -> dict[str, Any]:
-    """Outcomes of so many cases, the slowest case, and the first of what should not be."""
+    """Outcomes of so many cases, the processor time of the slowest, and the first of what should not be."""
     found: Counter[str] = Counter()
     faults: list[str] = []
     slowest = 0.0
@@ -267,11 +296,18 @@ def measure(reader: Reader, cases: int) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place) / str(next(numbers))
             folder.mkdir()
-            began = time.perf_counter()
-            kind, said = outcome(reader, raw, folder)
-            slowest = max(slowest, time.perf_counter() - began)
+            began = time.process_time()
+            try:
+                with ended_when_it_hangs():
+                    kind, said = outcome(reader, raw, folder)
+            except Hangs:
+                kind, said = "hang", f"waited for {WAITING_SECONDS} s"
+            spent = time.process_time() - began
+            if spent > LONGEST_SECONDS:
+                kind, said = "hang", f"{spent:.1f} s"
+            slowest = max(slowest, spent)
         found[kind] += 1
-        if kind == "traceback" and len(faults) < 5:
+        if kind in ("traceback", "hang") and len(faults) < 5:
             faults.append(f"{said[:200]} <- {raw[:200]!r}")
 
     run()
@@ -281,24 +317,35 @@ def measure(reader: Reader, cases: int) -> dict[str, Any]:
 def main() -> None:
     """Measure, print and keep."""
     logging.disable(logging.WARNING)  # what transformers thinks of each broken config
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("names", nargs="*")
     parser.add_argument("--cases", type=int, default=10_000)
+    parser.add_argument("--more", action="store_true")
     arguments = parser.parse_args()
-    rows: dict[str, Any] = {}
-    print(f"{'reader':22} {'cases':>7} {'answers':>8} {'refusals':>9} {'tracebacks':>11} {'slowest':>9}")
-    for name, reader in readers().items():
-        if arguments.names and name not in arguments.names:
+    rows: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))["readers"]
+    known = readers()
+    for name in arguments.names or known:
+        if arguments.more and rows.get(name, {}).get("cases", 0) >= arguments.cases:
             continue
-        row = rows[name] = measure(reader, arguments.cases)
-        shown = [row.get(kind, 0) for kind in ("answer", "refusal", "traceback")]
-        print(f"{name:22} {row['cases']:7} {shown[0]:8} {shown[1]:9} {shown[2]:11} {row['slowest_seconds']:7.2f} s")
-        for fault in row["faults"]:
-            print("   ", fault)
-        sys.stdout.flush()
-    if not arguments.names:
-        text = json.dumps({"longest_seconds": LONGEST_SECONDS, "readers": rows}, indent=1, ensure_ascii=False)
-        Path(__file__).with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+        rows[name] = measure(known[name], arguments.cases)
+        print(_row(name, rows[name]), *rows[name]["faults"], sep="\n    ", flush=True)
+        _keep({name: rows[name] for name in known if name in rows})
+
+
+def _keep(rows: Mapping[str, Any]) -> None:
+    """Write the figures, and the table between its marks; whatever else the page says stays."""
+    text = json.dumps({"longest_seconds": LONGEST_SECONDS, "readers": rows}, indent=1, ensure_ascii=False)
+    FIGURES.write_text(text + "\n", encoding="utf-8")
+    head = ["| reader | cases | answers | refusals | tracebacks | hangs | slowest s |", "| --- |" + " ---: |" * 6]
+    table = "\n".join([*head, *(_row(name, row) for name, row in rows.items())])
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(MARKS[0])
+    after = rest.partition(MARKS[1])[2]
+    PAGE.write_text(f"{before}{MARKS[0]}\n{table}\n{MARKS[1]}{after}", encoding="utf-8")
+
+
+def _row(name: str, row: Mapping[str, Any]) -> str:
+    counts = " | ".join(str(row.get(kind, 0)) for kind in KINDS)
+    return f"| {name} | {row['cases']} | {counts} | {row['slowest_seconds']:.2f} |"
 
 
 if __name__ == "__main__":

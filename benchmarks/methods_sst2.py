@@ -48,6 +48,11 @@ TRAIN_ROWS, CHOICE_ROWS, BATCH_SIZE, STEPS = 2000, 500, 32, 126
 FACTORS = (1.0, 3.0, 1 / 3)
 SEEDS = (0, 1, 2)
 FIRST = ("head-only", "lora")
+# The methods that the survey compares, after which come those used by default and then the rest.
+COMPARED = (
+    "houlsby", "pfeiffer", "parallel", "scaled-parallel", "ln-tuning", "lora-all", "krona", "compacter", "ia3", "mam",
+    "prefix-tuning", "prefix-tuning-flat", "prefix-tuning-reparametrised", "unipelt", "prompt-tuning", "bitfit",
+)  # fmt: skip
 CHOSEN_ON, MEASURED_ON = "test", "validation"  # the split named test is cut from the training rows
 
 
@@ -148,6 +153,11 @@ def run_method(worker: Worker, runs: Runs, method: str) -> None:
         runs.once(worker, method, best, seed)
 
 
+def _urgency(method: Any) -> tuple[int, bool]:
+    early = (*FIRST, *COMPARED)
+    return early.index(method.id) if method.id in early else len(early), bool(method.by_name_only)
+
+
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     """A method's line: mean accuracy of the best rate over its seeds."""
     best = best_rate(rows)
@@ -193,6 +203,8 @@ def _not_run(method: Any) -> str:
     architecture = CATALOG.architectures["bert"]
     if (method.tasks and TASK not in method.tasks) or (method.architectures and "encoder" not in method.architectures):
         return "does not apply to this model and task"
+    if method.can("needs_quantized_base"):
+        return "does not apply to a base in float32"
     return "not yet run" if all(getattr(architecture, fact) for fact in method.requires) else "does not apply"
 
 
@@ -214,7 +226,7 @@ def main() -> None:
     runs, ends = Runs(), time.monotonic() + asked.minutes * 60
     if not asked.table:
         worker = prepare()
-        ordered = sorted(CATALOG.methods.values(), key=lambda one: (one.id not in FIRST, bool(one.by_name_only)))
+        ordered = sorted(CATALOG.methods.values(), key=_urgency)
         names = asked.methods.split(",") if asked.methods else [one.id for one in ordered]
         for name in names:
             if time.monotonic() < ends and _not_run(CATALOG.methods[name]) == "not yet run":

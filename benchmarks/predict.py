@@ -30,6 +30,9 @@ from autopeft.api.search import search
 from autopeft.artifacts.answer_rows import Asked, answer_rows
 from autopeft.artifacts.row_files import read_rows, written_rows
 
+# No run may depend on those before it.
+os.environ["AUTOPEFT_HISTORY"] = "off"
+
 HERE = Path(__file__).parent
 ROWS, PIECES, BATCH_SIZE = 10_000, 5, 32
 MEMORY_ROWS = (4_096, 16_384, 32_768)

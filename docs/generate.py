@@ -50,6 +50,9 @@ def methods_page(catalog: Catalog) -> str | None:
         "Each method is one file in `search_spaces/methods/`. A control is searched only by name; it stands"
         " beside the winner as a baseline. Where a starting value depends on the base model's size, the table"
         " gives it by number of parameters.",
+        "ProPELT (arXiv 2305.17682), which shares one adapter among layers under trained masks, is not built: the"
+        " sources behind this catalogue name its results and not its details. Which of peft's own methods are left out,"
+        " and why, stands in `search_spaces/peft/left-out.yaml`.",
         table(("method", "title", "family", "by default", "tasks", "merges"), rows),
     ]
     for method in catalog.methods.values():

@@ -8,6 +8,8 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# A search must not depend on which others ran before it.
+os.environ.setdefault("AUTOPEFT_HISTORY", "off")
 # Estimates are cached for this session only; the user's own cache is neither read nor written.
 _CACHE = tempfile.TemporaryDirectory(prefix="autopeft-test-cache-")
 os.environ["XDG_CACHE_HOME"] = _CACHE.name

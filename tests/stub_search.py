@@ -37,9 +37,13 @@ class LonelyStudy:
 
     allocate = next_number
 
-    def adopted(self) -> Proposal | None:
+    def abandoned(self) -> frozenset[int]:
         """Nobody is gone."""
-        return None
+        return frozenset()
+
+    def take_over(self, number: int) -> bool:
+        """There is nothing to take."""
+        return False
 
     def peers(self) -> list[TrialRecord]:
         """Nobody else is there."""

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from autopeft.api.run import SearchRun
+from autopeft.api.run import SearchResult
 from autopeft.errors import UsageError
 from autopeft.search.run_directory import intact, read_json
 from autopeft.search.verdict import NORMAL_95
@@ -125,11 +125,11 @@ def compare(runs: Sequence[str | Path]) -> Compared:
     """
     if len(runs) < LEAST_RUNS:
         raise UsageError("there is nothing to compare", hint="name two runs or more")
-    read = [_read(SearchRun(run)) for run in runs]
+    read = [_read(SearchResult(run)) for run in runs]
     return Compared(tuple(one.figures for one in read), tuple(_difference(one, read[0]) for one in read[1:]))
 
 
-def _read(run: SearchRun) -> _Read:
+def _read(run: SearchResult) -> _Read:
     best, result = run.best.entry, run.result
     final = read_json(run.path / "final.json")
     with intact(run.path / "result.json"):

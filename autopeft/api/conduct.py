@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from typing import Any, TypedDict
+from importlib.util import find_spec
+from typing import Any, TypedDict, get_args
 
 from autopeft.api.request import size_bytes
+from autopeft.domain.models import Quantization
 from autopeft.domain.plan import SECONDS_PER_HOUR, SearchRequest
 from autopeft.domain.units import parse_duration_seconds
-from autopeft.errors import UsageError
+from autopeft.errors import MissingDependencyError, UsageError
+from autopeft.tracking.trackers import require_tracker
 
 DEFAULT_BUDGET = "1h"
 DEMO_BUDGET = "4m"
+ENGINES = ("processes", "ray")
 
 
 class Conduct(TypedDict, total=False):
@@ -31,6 +35,13 @@ class Conduct(TypedDict, total=False):
         max_trial_time: the most that one trial may take on one seed, like `"10m"`.
         storage: address of a PostgreSQL or MySQL database, for several searches that work on one study.
         study: its name there.
+        gpus: of this machine's devices, how many to train on, a worker each; `gpu_mem` is for each of them.
+        engine: what runs the workers: `processes` on this machine (the default) or `ray`.
+        ray_address: of the Ray cluster: `auto` (the default), `host:port`, or `local` to start one here.
+        gpus_per_trial: on Ray, GPUs or a share of one for each worker; by default one where the cluster has any.
+        history: whether what earlier searches on this machine found is used, and what this one finds is kept; by
+            default it is used under a budget of time, since without one a search is repeatable, and kept.
+        track: experiment trackers that are told of every trial: of `mlflow`, `tensorboard` and `wandb`.
     """
 
     workers: int
@@ -45,6 +56,12 @@ class Conduct(TypedDict, total=False):
     max_trial_time: str | float | None
     storage: str | None
     study: str | None
+    gpus: int | None
+    engine: str
+    ray_address: str | None
+    gpus_per_trial: float | None
+    history: bool | None
+    track: Sequence[str]
 
 
 def conduct_fields(conduct: Conduct) -> dict[str, Any]:
@@ -60,7 +77,12 @@ def conduct_fields(conduct: Conduct) -> dict[str, Any]:
         raise UsageError(f"search takes no option {unknown[0]!r}", hint=hint)
     device_hours, limit = conduct.get("device_hours"), conduct.get("max_trial_time")
     return {
-        "workers": conduct.get("workers") or 0,
+        "workers": conduct.get("workers") or conduct.get("gpus") or 0,
+        "gpus": conduct.get("gpus"),
+        "engine": conduct.get("engine", "processes"),
+        "ray_address": conduct.get("ray_address"),
+        "gpus_per_trial": conduct.get("gpus_per_trial"),
+        "history": conduct.get("history"),
         "scheduler": conduct.get("scheduler", "asha"),
         "sampler": conduct.get("sampler", "tpe"),
         "objectives": tuple(conduct.get("objectives", ("loss",))),
@@ -72,6 +94,7 @@ def conduct_fields(conduct: Conduct) -> dict[str, Any]:
         "trial_seconds": None if limit is None else parse_duration_seconds(str(limit)),
         "storage": conduct.get("storage"),
         "study": conduct.get("study"),
+        "track": tuple(dict.fromkeys(conduct.get("track") or ())),
     }
 
 
@@ -98,7 +121,7 @@ def check_request(request: SearchRequest) -> None:
 
     Raises:
         UsageError: one does not.
-        MissingDependencyError: the sampler needs a package that is not installed.
+        MissingDependencyError: the sampler or a tracker needs a package that is not installed.
     """
     least: list[tuple[str, Callable[[SearchRequest], float | None], int]] = [
         ("--trials", lambda r: r.trials, 1),
@@ -112,6 +135,7 @@ def check_request(request: SearchRequest) -> None:
         ("--threads", lambda r: r.threads, 1),
         ("--seed", lambda r: r.seed, 0),
         ("--workers", lambda r: r.workers, 0),
+        ("--gpus", lambda r: r.gpus, 1),
         ("--tokens", lambda r: r.tokens, 1),
     ]
     for option, get, minimum in least:
@@ -120,6 +144,7 @@ def check_request(request: SearchRequest) -> None:
             raise UsageError(f"{option} {value} makes no sense", hint=f"it must be at least {minimum}")
     _check_amounts(request)
     _check_names(request)
+    _check_engine(request)
     if request.storage is not None:
         from autopeft.search.storage_address import parse_address
 
@@ -141,6 +166,22 @@ def _check_amounts(request: SearchRequest) -> None:
         raise UsageError("--money needs a price", hint="say what an hour of one device costs with --price-per-hour")
 
 
+def _check_engine(request: SearchRequest) -> None:
+    if request.engine == "ray":
+        if request.workers == 0:
+            raise UsageError("--engine ray needs a number of workers", hint="say how many with --workers")
+        if request.gpus is not None:
+            raise UsageError("--gpus counts this machine's devices", hint="on Ray, use --workers and --gpus-per-trial")
+    elif request.ray_address is not None or request.gpus_per_trial is not None:
+        option = "--ray-address" if request.ray_address is not None else "--gpus-per-trial"
+        raise UsageError(f"{option} goes with --engine ray", hint="name the engine, too, or leave it out")
+    share = request.gpus_per_trial
+    if share is not None and not 0 < share <= 1:
+        raise UsageError(f"--gpus-per-trial {share:g} makes no sense", hint="a trial runs on one GPU or a share of it")
+    if request.engine == "ray" and find_spec("ray") is None:
+        raise MissingDependencyError("--engine ray needs Ray", hint="pip install 'autopeft[ray]'")
+
+
 def _check_names(request: SearchRequest) -> None:
     from autopeft.search.flat_samplers import require_sampler
     from autopeft.search.objectives import OBJECTIVES
@@ -149,11 +190,19 @@ def _check_names(request: SearchRequest) -> None:
 
     if not request.objectives:
         raise UsageError("there must be an objective", hint="name loss, and what else counts")
-    asked = [("scheduler", request.scheduler, SCHEDULERS), ("sampler", request.sampler, SAMPLERS)]
+    asked = [
+        ("engine", request.engine, ENGINES),
+        ("scheduler", request.scheduler, SCHEDULERS),
+        ("sampler", request.sampler, SAMPLERS),
+    ]
     asked += [("objective", name, OBJECTIVES) for name in request.objectives]
+    if request.base_precision is not None:
+        asked.append(("base precision", request.base_precision, get_args(Quantization)))
     for kind, name, known in asked:
         if name not in known:
             raise UsageError(f"there is no {kind} {name!r}", hint=f"use one of {', '.join(known)}")
     if "loss" not in request.objectives:
         raise UsageError("loss must be among the objectives", hint=f"write loss,{','.join(request.objectives)}")
     require_sampler(request.sampler)
+    for name in request.track:
+        require_tracker(name)

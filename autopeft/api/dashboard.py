@@ -6,6 +6,7 @@ from pathlib import Path
 from autopeft.errors import InputError
 from autopeft.search.dashboard import serve_dashboard
 from autopeft.search.run_directory import RunDirectory
+from autopeft.search.storage_address import sqlite_address
 
 PORT = 8080
 STUDY_FILE = "study.db"
@@ -30,4 +31,4 @@ def dashboard(run: str | Path, *, port: int = PORT, ready: Callable[[str], None]
     study = directory.path / STUDY_FILE
     if storage is None and not study.is_file():
         raise InputError(f"the run {run} has no study yet", hint=f"`autopeft status {run}` says how it stands")
-    serve_dashboard(storage or f"sqlite:///{study}", port, ready)
+    serve_dashboard(storage or sqlite_address(study), port, ready)

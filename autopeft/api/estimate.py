@@ -154,7 +154,7 @@ def _parsed(spec: MethodSpec, given: Mapping[str, Value | str]) -> dict[str, Val
 
 
 def _pricing(request: Request, method: MethodSpec, hyperparameters: Hyperparameters, setting: Setting) -> Price:
-    estimator = setting.timed(tracing_estimator(request.catalog))
+    estimator = setting.timed(tracing_estimator(request.catalog, setting.hardware))
     return lambda shape: estimator(request.model, request.task, method, hyperparameters, shape)
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from autopeft.api.run import SearchRun
+from autopeft.api.run import SearchResult
 from autopeft.api.search import search
 from autopeft.errors import DataError
 
@@ -81,14 +81,14 @@ class _AutoPeft(BaseEstimator):
         self.threads = threads
 
     @property
-    def run_(self) -> SearchRun:
+    def run_(self) -> SearchResult:
         """The run behind a fitted estimator: everything that was tried, and the report.
 
         Raises:
             NotFittedError: `fit` was not called.
         """
         check_is_fitted(self, "run_path_")
-        return SearchRun(self.run_path_)
+        return SearchResult(self.run_path_)
 
     def _search(self, columns: Mapping[str, list[Any]], task: str) -> None:
         """Search on the columns, each called like the role that it plays."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Evaluated:
         loss: mean per target.
         reported: the metric in the run's result, where these are the same rows; else None.
         difference: from it, or None.
+        notes: what was done to other data than the run's own, one sentence each.
     """
 
     run: str
@@ -48,10 +49,11 @@ class Evaluated:
     loss: float
     reported: float | None
     difference: float | None
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return asdict(self) | {"interval": list(self.interval)}
+        return asdict(self) | {"interval": list(self.interval), "notes": list(self.notes)}
 
 
 def evaluate(
@@ -87,7 +89,8 @@ def evaluate(
     place = chosen if chosen in data.splits else ONLY
     measured = measure_split(finished.load(device), task, data, place, batch_size, finished.tokenizer())
     shown = chosen if dataset is None or chosen != ONLY or split else "all rows"
-    return _evaluated(finished, where, shown, measured, best["test_metric"] if dataset is None else None)
+    told = _evaluated(finished, where, shown, measured, best["test_metric"] if dataset is None else None)
+    return told if dataset is None else replace(told, notes=data.notes)
 
 
 def _evaluated(run: FinishedRun, dataset: str, split: str, measured: Evaluation, reported: float | None) -> Evaluated:
@@ -137,7 +140,7 @@ def _encoded_again(run: FinishedRun) -> Iterator[TaskData]:
 
 def _other_data(run: FinishedRun, dataset: Any, columns: Mapping[str, str], split: str | None) -> tuple[TaskData, str]:
     task, data = run.subject.task, run.result["data"]
-    rows, chosen = read_labelled_rows(dataset, task, data["columns"], columns, split)
+    rows, chosen, notes = read_labelled_rows(dataset, task, data["columns"], columns, split)
     encoded = tokenize(
         {ONLY: rows},
         task,
@@ -147,4 +150,4 @@ def _other_data(run: FinishedRun, dataset: Any, columns: Mapping[str, str], spli
         model_limit=longest_sequence(run.subject.model, run.subject.architecture),
         accepted_arguments=accepted_arguments(run.subject),
     )
-    return encoded, chosen
+    return replace(encoded, notes=notes + encoded.notes), chosen

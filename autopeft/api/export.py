@@ -9,7 +9,7 @@ from typing import Any
 from autopeft.api.finished import FinishedRun, open_finished
 from autopeft.api.merge import checked_batches
 from autopeft.artifacts.merge import agreement, check_agreement, merged, outputs, refuse_unmergeable
-from autopeft.artifacts.onnx_file import onnx_outputs, require_onnx, write_onnx
+from autopeft.artifacts.onnx_file import decoder_inputs, onnx_outputs, require_onnx, write_onnx
 from autopeft.errors import InputError, RunError, UsageError
 
 FILE_NAME = "model.onnx"
@@ -24,7 +24,8 @@ class Exported:
     Attributes:
         output: the folder with `model.onnx` and the tokenizer.
         format: `onnx`.
-        inputs: names of the graph's inputs, each (rows, tokens) int64; its output is `logits`.
+        inputs: names of the graph's inputs, each (rows, tokens) int64; its output is `logits`. An encoder-decoder
+            also takes `decoder_input_ids`, the tokens written so far, and gives the logits of the next after each.
         labels: classes in the order of the logits; empty where the task has none.
         checked_rows: on which the file was compared with the adapter.
         greatest_difference: of two logits over them.
@@ -55,8 +56,8 @@ def export(run: str | Path, output: str | Path) -> Exported:
 
     Raises:
         MissingDependencyError: the extra `onnx` is not installed.
-        UsageError: the method of the winner has no equal weight, the model writes text in two parts, or its task is
-            question answering or multiple choice.
+        UsageError: the method of the winner has no equal weight, its task is question answering or multiple choice,
+            or it is an encoder-decoder with a head.
         InputError: the run has no winner, or `output` holds something.
         ModelError: torch cannot export the model, or the file answers otherwise.
         RunError: the folder cannot be written.
@@ -64,12 +65,14 @@ def export(run: str | Path, output: str | Path) -> Exported:
     target = Path(output).absolute()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"{target} already holds something", hint="name a new folder")
-    finished = open_finished(run)
+    finished = open_finished(run).unpacked()
     _refuse_unlike(finished)
     require_onnx()
     refuse_unmergeable(finished.method)
     batches = checked_batches(finished)
     model = finished.load("cpu")
+    if finished.subject.architecture.kind == "encoder-decoder":
+        batches = [decoder_inputs(model, batch) for batch in batches]
     before = outputs(model, batches)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
@@ -98,7 +101,8 @@ def export(run: str | Path, output: str | Path) -> Exported:
 def _refuse_unlike(run: FinishedRun) -> None:
     """See that the model is one graph from rows of tokens to logits."""
     hint = "`autopeft merge` writes it for transformers"
-    if run.subject.architecture.kind == "encoder-decoder":
-        raise UsageError("an encoder-decoder is no single graph, so it is not exported", hint=hint)
-    if run.subject.task.head in _UNLIKE:
+    head = run.subject.task.head
+    if run.subject.architecture.kind == "encoder-decoder" and head != "seq2seq-lm":
+        raise UsageError("an encoder-decoder with a head is not exported as ONNX", hint=hint)
+    if head in _UNLIKE:
         raise UsageError(f"a model for {run.subject.task.id} is not exported as ONNX", hint=hint)

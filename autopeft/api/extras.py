@@ -13,8 +13,13 @@ _SERVES = {
     "dashboard": "dashboard",
     "onnx": "export --format onnx",
     "cmaes": "search --sampler cmaes",
+    "ray": "search --engine ray",
+    "quantized": "search --base-precision nf4",
     "postgresql": "search --storage postgresql://…",
     "mysql": "search --storage mysql://…",
+    "mlflow": "search --track mlflow",
+    "tensorboard": "search --track tensorboard",
+    "wandb": "search --track wandb",
 }
 
 

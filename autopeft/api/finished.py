@@ -1,20 +1,21 @@
 """A run with a winner, opened for the commands that use it: everything resolved, no weights loaded yet."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from autopeft.api.preparation import Subject, read_subject
-from autopeft.api.run import SearchRun
+from autopeft.api.run import SearchResult
+from autopeft.api.same_files import require_base_in_place, require_same_adapter, same_base
 from autopeft.catalog.load import load_catalog
 from autopeft.data.encoder import padding_id
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.plan import SearchRequest
 from autopeft.modeling.adapter_files import load_adapter
 from autopeft.modeling.tokenizer import load_tokenizer
-from autopeft.search.run_directory import RunDirectory, intact
+from autopeft.search.run_directory import RunDirectory, intact, read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,11 @@ class FinishedRun:
         assert self.subject.model.path is not None  # read_subject saw to it
         return load_tokenizer(self.subject.model.path)
 
+    def unpacked(self) -> "FinishedRun":
+        """The same run with a quantised base's weights turned back into float32, whose sums can be stored."""
+        model = replace(self.subject.model, unpacked=True)
+        return replace(self, subject=replace(self.subject, model=model))
+
     def load(self, device: str | None = None) -> torch.nn.Module:
         """The adapted model in float32 and evaluation mode.
 
@@ -83,13 +89,17 @@ def open_finished(run: str | Path) -> FinishedRun:
 
     Raises:
         InputError: it is no run directory, it has no winner yet, or one of its files is damaged.
-        ModelError: the base model is not where it was.
+        ModelError: the base model is not where it was, or it or the adapter is not what it was.
     """
-    opened = SearchRun(run)
+    opened = SearchResult(run)
     best = opened.best
     request = RunDirectory(opened.path).request()
+    plan = read_json(opened.path / "plan.json")
     catalog = load_catalog(beside=request.catalog)
+    require_base_in_place(opened.path, plan, request.model)
     subject = read_subject(request, catalog)
+    same_base(opened.path, plan, subject.model.path)
+    require_same_adapter(opened.path, best.entry.get("adapter_checksums"))
     with intact(opened.path / "result.json"):
         labels = tuple(opened.result["data"]["labels"] or ())
         method = str(best.entry["method"])

@@ -100,7 +100,7 @@ def fuse(
     target = Path(output).absolute()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"{target} already holds something", hint="name a new folder")
-    opened = [open_finished(run) for run in runs]
+    opened = [open_finished(run).unpacked() for run in runs]
     _check_one_kind(opened)
     experts = _experts(opened)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")

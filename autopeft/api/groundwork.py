@@ -1,15 +1,20 @@
 """What a search stands on: model, data, prices and plan, decided once and read again by every later session."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from autopeft.api.budgeting import cap_starts, fit_to_budget, within_tokens
+from autopeft.api.executors import chosen_devices
 from autopeft.api.guessed_task import with_guessed_task
+from autopeft.api.past import recalled
 from autopeft.api.planning import Choice, choose, evaluation_within, provisional_plan
 from autopeft.api.preparation import DEMO, Subject, fast_autocast, load_data, load_worker, read_subject
 from autopeft.api.pricing import Pricing
+from autopeft.api.rank_limits import within_layers
+from autopeft.api.same_files import BASE_CHECKSUMS, require_base_in_place, same_base
+from autopeft.api.search_ranges import with_ranges
 from autopeft.api.studies import agreed_plan, identity
 from autopeft.catalog.contents import Catalog
 from autopeft.catalog.load import load_catalog
@@ -53,16 +58,19 @@ def lay_groundwork(
     Raises:
         AutopeftError: as `autopeft.api.search.search` says.
     """
+    saved = read_json(run.path / "plan.json")
     with ledger.spend("startup"):
+        chosen_devices(request.gpus)  # that they are there, before anything is read
+        require_base_in_place(run.path, saved, request.model)
         catalog = load_catalog(beside=request.catalog)
         for name in request.methods:
             catalog.method(name)
         subject = read_subject(request, catalog)
+        base = same_base(run.path, saved, subject.model.path)
     with ledger.spend("data"):
         request, guesses = with_guessed_task(request, source, catalog, subject.architecture)
         subject = read_subject(request, catalog)
         loaded = load_data(request, subject, source, run.path / "data")
-    saved = read_json(run.path / "plan.json")
     guesses = tuple(saved.get("guesses", guesses))  # a resumed run knows its task, and still says that it was guessed
     loaded = _noted(request, subject, loaded, guesses, observer)
     _require_the_same_data(run, request, saved, loaded.encoded.fingerprint)
@@ -80,6 +88,7 @@ def lay_groundwork(
         decide = partial(_plan, request, plan, worker, pricing, catalog, ledger, observer)
         plan, choice = agreed_plan(run, request, same, decide, observer)
         decided = {"training": plan.to_dict(), "choice": choice.to_dict(), "fingerprint": loaded.encoded.fingerprint}
+        decided |= {BASE_CHECKSUMS: base}
         asked = {"request": saved["request"] | {"task": request.task}, "guesses": list(guesses)}
         write_json(run.path / "plan.json", asked | decided)
     return Groundwork(subject, loaded, worker.with_plan(plan), choice, pricing)
@@ -121,6 +130,8 @@ def _plan(
 ) -> tuple[TrainingPlan, Choice]:
     with ledger.spend("startup"):
         choice = choose(request, pricing.recommendation(request), catalog)
+        limited = within_layers(pricing.subject, pricing.shape, catalog.methods, choice.ranges, choice.searched)
+        choice = replace(choice, ranges=limited)
         proposals = (*choice.starts, *([choice.control] if choice.control else []))
         splits = [pricing.split(proposal) or Split() for proposal in proposals]
         plan = evaluation_within(plan, splits, keeps_logits=not worker.data.label_names)
@@ -132,4 +143,12 @@ def _plan(
         plan = within_tokens(request, plan, worker.data.rows["validation"])
     ledger.book("probe", 0.0, compute_seconds=ledger.spent_seconds - before)
     remaining = (request.wall_seconds or 0.0) - ledger.spent_seconds
-    return plan, cap_starts(choice, request, plan, remaining)
+    choice = cap_starts(choice, request, plan, remaining)
+    methods = with_ranges({name: catalog.methods[name] for name in choice.searched}, choice.ranges)
+    past = recalled(request, pricing.subject, pricing, worker.data.fingerprint, methods, choice.starts)
+    if past:
+        observer.note(
+            f"{len(past)} configurations of earlier searches like this one are known: up to a third of the "
+            "trials begin from them (--no-history leaves them out)"
+        )
+    return plan, replace(choice, history=past)

@@ -57,7 +57,8 @@ class Merged:
 def merge(run: str | Path, output: str | Path) -> Merged:
     """Work the best adapter of a run into its base and write the whole model.
 
-    The folder is read back and compared with the unmerged adapter on validation rows before it gets its name.
+    The folder is read back and compared with the unmerged adapter on validation rows before it gets its name. A
+    base that was quantised for the training is merged into as it was then, its weights turned back into float32.
 
     Args:
         run: the run directory.
@@ -72,7 +73,7 @@ def merge(run: str | Path, output: str | Path) -> Merged:
     target = Path(output).absolute()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"{target} already holds something", hint="name a new folder")
-    finished = open_finished(run)
+    finished = open_finished(run).unpacked()
     refuse_unmergeable(finished.method)
     batches = checked_batches(finished)
     model = finished.load("cpu")

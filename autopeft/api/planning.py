@@ -39,6 +39,7 @@ class Choice:
         excluded: what is not searched, with reasons: entries of `excluded` in result.json.
         why: the recommender's reasons for each searched method: entries of `why` in result.json.
         ranges: that rules changed; the others are the catalogue's.
+        history: configurations that did well in earlier searches like this one, the most promising first.
     """
 
     searched: tuple[str, ...]
@@ -47,6 +48,7 @@ class Choice:
     excluded: tuple[dict[str, Any], ...]
     why: tuple[dict[str, Any], ...] = ()
     ranges: Ranges = field(default_factory=dict)
+    history: tuple[Proposal, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -57,6 +59,7 @@ class Choice:
             "excluded": list(self.excluded),
             "why": list(self.why),
             "ranges": {name: {knob: list(pair) for knob, pair in own.items()} for name, own in self.ranges.items()},
+            "history": [_plain(proposal) for proposal in self.history],
         }
 
     @classmethod
@@ -65,12 +68,17 @@ class Choice:
         control = plain["control"]
         return cls(
             tuple(plain["searched"]),
-            tuple(Proposal(one["method"], one["hyperparameters"]) for one in plain["starts"]),
+            _proposals(plain["starts"]),
             Proposal(control["method"], control["hyperparameters"]) if control else None,
             tuple(plain["excluded"]),
             tuple(plain.get("why", ())),
             {name: {knob: tuple(pair) for knob, pair in own.items()} for name, own in plain.get("ranges", {}).items()},
+            _proposals(plain.get("history", ())),
         )
+
+
+def _proposals(plain: Sequence[Mapping[str, Any]]) -> tuple[Proposal, ...]:
+    return tuple(Proposal(one["method"], one["hyperparameters"]) for one in plain)
 
 
 def _plain(proposal: Proposal) -> dict[str, Any]:

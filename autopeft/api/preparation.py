@@ -17,6 +17,7 @@ from autopeft.data.task_data import TaskData
 from autopeft.domain.metrics import with_metric
 from autopeft.domain.models import ArchitectureSpec, ModelSpec
 from autopeft.domain.plan import SearchRequest, TrainingPlan
+from autopeft.domain.prompt_template import with_template
 from autopeft.domain.tasks import TaskSpec
 from autopeft.execution import loading
 from autopeft.modeling.architecture import architecture_of
@@ -47,14 +48,16 @@ def read_subject(request: SearchRequest, catalog: Catalog) -> Subject:
 
     Raises:
         ModelError: no such model, no weights, or an unknown architecture.
-        UsageError: no such task, one that the model cannot do, or a metric that does not suit it.
+        UsageError: no such task, one that the model cannot do, or a metric or prompt template that does not suit it.
     """
     name = str(demo_model_path()) if request.model == DEMO else request.model
     model = read_model(name, catalog)
     architecture = architecture_of(model.config, catalog)
-    task = with_metric(choose_task(catalog, request.task or None, architecture, request.model), request.metric)
+    chosen = choose_task(catalog, request.task or None, architecture, request.model)
+    task = with_metric(with_template(chosen, request.prompt_template), request.metric)
     folder = require_weights(model)
-    return Subject(ModelSpec(model.name, model.config, folder, model.source), architecture, task)
+    found = ModelSpec(model.name, model.config, folder, model.source, request.base_precision)
+    return Subject(found, architecture, task)
 
 
 def load_data(request: SearchRequest, subject: Subject, source: Any, cache_dir: Path) -> LoadedData:

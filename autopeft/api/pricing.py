@@ -23,6 +23,7 @@ from autopeft.recommend.batch import fit_step
 from autopeft.recommend.fit import require_candidates
 from autopeft.recommend.options import DEVICE_CONTEXT_BYTES, Options
 from autopeft.search.sampler import Proposal
+from autopeft.training.device_memory import compute_capability
 from autopeft.training.slice import MEASURED_STEP
 from autopeft.training.worker import Worker
 
@@ -45,12 +46,13 @@ class Pricing:
     """
 
     def __init__(self, subject: Subject, catalog: Catalog, worker: Worker, gpu_mem_bytes: int | None) -> None:
-        self._subject = subject
+        self.subject = subject
         self._catalog = catalog
         self._worker = worker
         self._device: Literal["cuda", "cpu"] = "cuda" if worker.device.type == "cuda" else "cpu"
         self._budget_bytes = gpu_mem_bytes
-        self._estimator: Estimator = TracingEstimator(catalog, padded=True)
+        self._capability = compute_capability(worker.device)
+        self._estimator: Estimator = TracingEstimator(catalog, padded=True, compute_capability=self._capability)
         data = worker.data
         self.shape = StepShape(
             batch_size=worker.plan.batch_size,
@@ -59,6 +61,7 @@ class Pricing:
             dtype="float32",
             autocast=cast(DType | None, worker.plan.autocast),
             num_labels=data.outputs,
+            quantization=subject.model.quantization,
         )
         self.base_parameters = count_base_parameters(catalog, subject.model, subject.task, self.shape)
 
@@ -70,9 +73,9 @@ class Pricing:
         """
         asked = Request(
             self._catalog,
-            self._subject.model,
-            self._subject.architecture,
-            self._subject.task,
+            self.subject.model,
+            self.subject.architecture,
+            self.subject.task,
             self.shape,
             self.base_parameters,
         )
@@ -93,7 +96,7 @@ class Pricing:
 
     def _unknown(self, chosen: Sequence[MethodSpec], options: Options) -> tuple[MethodSpec, ...]:
         """The candidates that nobody measured near: not worth a trial unless named, and so not worth a price."""
-        subject = self._subject
+        subject = self.subject
         known = measured_near(
             chosen,
             self._catalog.evidence.values(),
@@ -155,13 +158,13 @@ class Pricing:
         """The estimate with training settings put to their defaults: they move no memory, and the cache answers."""
         spec = self._catalog.methods[method]
         settings = {knob.name: knob.default for knob in spec.knobs if knob.name in RATES}
-        return estimator(self._subject.model, self._subject.task, spec, {**hyperparameters, **settings}, shape)
+        return estimator(self.subject.model, self.subject.task, spec, {**hyperparameters, **settings}, shape)
 
     @cached_property
     def _twin(self) -> Estimator:
         """Predicts what this machine's own tracker measures: attention gets no mask where no row is padded."""
         padded = not bool(self._measured_batch["attention_mask"].all())
-        return TracingEstimator(self._catalog, device=self._device, padded=padded)
+        return TracingEstimator(self._catalog, device=self._device, padded=padded, compute_capability=self._capability)
 
     @cached_property
     def _measured_batch(self) -> "Mapping[str, Tensor]":
@@ -172,7 +175,7 @@ class Pricing:
     @cached_property
     def _measured_shape(self) -> StepShape:
         batch = self._measured_batch
-        written = self._subject.task.head == "seq2seq-lm"
+        written = self.subject.task.head == "seq2seq-lm"
         return replace(
             self.shape,
             batch_size=len(batch["input_ids"]),

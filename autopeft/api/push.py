@@ -11,6 +11,7 @@ from autopeft.api.loading import load_lines
 from autopeft.artifacts.hub_folder import PublishedFile, stage, upload
 from autopeft.data.encoder import padding_id
 from autopeft.errors import RunError, UsageError
+from autopeft.modeling.build import renamed_weights
 from autopeft.reporting.model_card import model_card
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -67,6 +68,11 @@ def push(
 
 
 def _base_of(run: FinishedRun, given: str | None) -> str:
+    if run.request.base_precision is not None:
+        raise UsageError(
+            f"a model card of ours cannot say yet that the base was held in {run.request.base_precision}",
+            hint="merge it with `autopeft merge`, or upload the folder best/ yourself",
+        )
     base = given or run.request.model
     if not _BASE_ID.fullmatch(base) or (given is None and Path(base).exists()) or base == "demo":
         raise UsageError(
@@ -83,7 +89,8 @@ def _card(run: FinishedRun, base: str, repository: str) -> str:
     own = padding_id(run.tokenizer())
     pad_id = own if run.subject.model.config.get("pad_token_id") != own else None
     labels = {label: number for number, label in enumerate(run.labels)} or None
-    lines = load_lines(run.subject.task, run.method, base, repository, labels, pad_id)
+    renamed = renamed_weights(run.subject.model, run.subject.task)
+    lines = load_lines(run.subject.task, run.method, base, repository, labels, pad_id, renamed=renamed)
     asked = run.result["asked"] | {"model": base, "dataset": Path(run.result["asked"]["dataset"]).name, "command": None}
     best = run.result["best"] | {"load": lines, "adapter_path": repository}
     return model_card(run.result | {"asked": asked, "best": best})
@@ -94,7 +101,9 @@ def _uploaded(folder: Path, repository: str, *, private: bool) -> str:
         return upload(folder, repository, private=private)
     except Exception as error:
         # Not chained and not quoted: the text of a request's error can carry headers.
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        reason = type(error).__name__ if status is None else f"the hub answers {status}"
         raise RunError(
-            f"{repository} could not be uploaded ({type(error).__name__})",
+            f"{repository} could not be uploaded ({reason})",
             hint="see that the hub can be reached, and that `hf auth login` gave a token that may write there",
         ) from None

@@ -179,7 +179,7 @@ def recommend(  # noqa: PLR0913 - the public verb: one keyword for each option o
         **read_requirements(require),
     )
     _check(options, chosen if methods else ())
-    estimator = tracing_estimator(request.catalog)
+    estimator = tracing_estimator(request.catalog, setting.hardware)
     if budget is not None and trials is None:
         options = replace(options, trials=affordable_trials(request, options, setting, estimator, budget))
     price_ahead(estimator, [partial(_rank_one, request, method, options) for method in chosen])

@@ -104,11 +104,12 @@ def recommend_models(  # noqa: PLR0913 - the public verb: one keyword for each o
     from autopeft.catalog.load import load_catalog
 
     known = load_catalog(beside=catalog)
-    budget = read_setting(known, gpu, TrainingRun()).budget_bytes(gpu_mem)
+    setting = read_setting(known, gpu, TrainingRun())
+    budget = setting.budget_bytes(gpu_mem)
     if budget is None:
         raise UsageError("a memory budget is missing", hint="name it like 24GB")
     step = StepOptions(batch_size, max_length, dtype, gradient_checkpointing, **memory)
-    estimator = tracing_estimator(known)
+    estimator = tracing_estimator(known, setting.hardware)
     chosen = choose_methods(known, methods or (BAR_TO_BEAT,), None)
     asked = []
     for name in known.suggested_models:

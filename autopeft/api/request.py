@@ -5,18 +5,19 @@ from dataclasses import asdict, dataclass, replace
 from typing import TypedDict
 
 from autopeft.catalog.contents import Catalog
+from autopeft.domain.context import longest_input
+from autopeft.domain.hardware import HardwareSpec
 from autopeft.domain.memory import (
     Attention,
     DType,
     Estimator,
     OptimizerName,
-    Quantization,
     Sharding,
     StepShape,
     Upcast,
 )
 from autopeft.domain.methods import MethodSpec
-from autopeft.domain.models import ArchitectureSpec, Kind, ModelSpec
+from autopeft.domain.models import ArchitectureSpec, Kind, ModelSpec, Quantization
 from autopeft.domain.step_checks import refused_shape
 from autopeft.domain.tasks import TaskSpec
 from autopeft.domain.units import parse_size_bytes
@@ -30,10 +31,6 @@ DEFAULT_TASKS: dict[Kind, str] = {
     "decoder": "causal-lm",
     "encoder-decoder": "text-to-text",
 }
-# Config keys that bound the sequence length: learned positions, or the length rotary ones were trained for.
-_LENGTH_KEYS = ("max_position_embeddings", "n_positions")
-# Their positions are counted from behind the padding token's number: 514 of them are 512 tokens.
-_COUNT_AFTER_PADDING = ("roberta", "xlm-roberta", "camembert")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,18 +156,7 @@ def step_shape(model: ModelSpec, architecture: ArchitectureSpec, task: TaskSpec,
 
 def longest_sequence(model: ModelSpec, architecture: ArchitectureSpec) -> int:
     """The most tokens that the model takes; T5's relative positions set no bound, BART's learned ones do."""
-    # T5's old configs name `n_positions`, which no layer reads.
-    keys = _LENGTH_KEYS[:1] if architecture.kind == "encoder-decoder" else _LENGTH_KEYS
-    for key in keys:
-        value = model.config.get(key)
-        if isinstance(value, int) and value > 0:
-            return max(1, value - _positions_taken(model))
-    return 2**20
-
-
-def _positions_taken(model: ModelSpec) -> int:
-    padding = model.config.get("pad_token_id", 1)
-    return padding + 1 if model.model_type in _COUNT_AFTER_PADDING and isinstance(padding, int) else 0
+    return longest_input(model, architecture.kind) or 2**20
 
 
 def count_base_parameters(catalog: Catalog, model: ModelSpec, task: TaskSpec, shape: StepShape) -> int:
@@ -226,12 +212,17 @@ def size_bytes(size: str | int | None) -> int | None:
     return None if size is None else parse_size_bytes(str(size))
 
 
-def tracing_estimator(catalog: Catalog) -> Estimator:
-    """The estimator that traces a training step, or knows it from an earlier one; torch comes with the first trace."""
-    return _estimator(catalog)
+def tracing_estimator(catalog: Catalog, hardware: HardwareSpec | None = None) -> Estimator:
+    """The estimator that traces a training step, or knows it from an earlier one; torch comes with the first trace.
+
+    Args:
+        catalog: behind the names.
+        hardware: the device, where it is named.
+    """
+    return _estimator(catalog, hardware)
 
 
-def _estimator(catalog: Catalog) -> Estimator:
+def _estimator(catalog: Catalog, hardware: HardwareSpec | None) -> Estimator:
     from autopeft.memory.estimate import TracingEstimator
 
-    return TracingEstimator(catalog)
+    return TracingEstimator(catalog, compute_capability=hardware.compute_capability if hardware else None)

@@ -39,7 +39,7 @@ class BestAdapter:
         return import_module("autopeft.api.finished").open_finished(self._run).load(device)
 
 
-class SearchRun:
+class SearchResult:
     """What a search found.
 
     Args:

@@ -7,14 +7,19 @@ from datetime import UTC, datetime
 from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Unpack, cast
+from typing import Any, NamedTuple, Unpack, cast
 
 from autopeft.api.conduct import Conduct, budget_seconds, check_request, conduct_fields, default_budget
 from autopeft.api.data_choices import check_data_choices
-from autopeft.api.own_metric import OwnMetric, metric_name
+from autopeft.api.given_data import given_source
+from autopeft.api.own_metric import metric_name
 from autopeft.api.request import size_bytes
-from autopeft.api.run import SearchRun
+from autopeft.api.run import SearchResult
+from autopeft.api.same_files import move_base
 from autopeft.api.studies import hide_password
+from autopeft.data.own_metrics import OwnMetric
+from autopeft.domain.callbacks import Callback
+from autopeft.domain.models import Quantization
 from autopeft.domain.plan import SearchRequest
 from autopeft.domain.progress import Observer, Progress, observer_of
 from autopeft.errors import InputError, MissingDependencyError, NothingFitsError, UsageError
@@ -30,6 +35,7 @@ _AS_GIVEN = (
     "max_bad_rows",
     "allow_overlap",
     "class_weights",
+    "prompt_template",
     "trials",
     "seed",
     "batch_size",
@@ -40,6 +46,7 @@ _AS_GIVEN = (
     "top",
     "confirm_seeds",
     "threads",
+    "base_precision",
 )
 
 
@@ -63,6 +70,7 @@ def search(  # noqa: PLR0913 - the public verb: one keyword for each option of t
     max_bad_rows: int | None = None,
     allow_overlap: bool = False,
     class_weights: str | None = None,
+    prompt_template: str | None = None,
     seed: int = 0,
     batch_size: int | None = None,
     max_length: int | None = None,
@@ -72,12 +80,14 @@ def search(  # noqa: PLR0913 - the public verb: one keyword for each option of t
     top: int = 2,
     confirm_seeds: int = 2,
     threads: int | None = None,
+    base_precision: Quantization | None = None,
     metric: str | OwnMetric | None = None,
     catalog: str | Path | None = None,
     observer: Observer | Callable[[Progress], object] | None = None,
+    callbacks: Sequence[Callback] = (),
     stop: Stop | None = None,
     **conduct: Unpack[Conduct],
-) -> SearchRun:
+) -> SearchResult:
     """Search for the best adapter that a budget buys.
 
     Args:
@@ -101,6 +111,8 @@ def search(  # noqa: PLR0913 - the public verb: one keyword for each option of t
         max_bad_rows: rows that may be left out; by default 10 or 1 % that lack a cell, and none that is unreadable.
         allow_overlap: keep rows that two splits share where they are, however many.
         class_weights: `"balanced"` weighs training rows by how rare their class is.
+        prompt_template: how a row is written out for a model that writes its answer, with the task's roles in braces:
+            `"Question: {source} Answer:"`.
         seed: of everything random.
         batch_size: rows in an optimizer step.
         max_length: tokens in a row; by default from the data.
@@ -110,10 +122,13 @@ def search(  # noqa: PLR0913 - the public verb: one keyword for each option of t
         top: configurations that are trained to full length.
         confirm_seeds: seeds on which they are.
         threads: CPU threads.
+        base_precision: layout that the frozen base is held in: `"nf4"`, `"nf4-double"` or `"int8"`; by default
+            float32. Methods that cannot train on such a base are not searched.
         metric: that the winner is chosen by, see `domain.metrics`; or a function of (true answers, predicted answers),
             greater being better, itself or as `"module:function"`. By default the task's own.
         catalog: a folder of own methods, rules, tasks, ... in YAML, read beside the shipped catalogue.
         observer: is told of the progress; a function is called with each `Progress`.
+        callbacks: are told of every slice that ended, and of the result: see `Callback`.
         stop: set `requested` on it to stop after the running slices.
         conduct: workers, scheduler, sampler, objectives, further budgets, storage: see `Conduct`.
 
@@ -128,7 +143,7 @@ def search(  # noqa: PLR0913 - the public verb: one keyword for each option of t
     started = time.monotonic()
     request, source = request_of({**options, **conduct})
     run = RunDirectory.create(Path(output) if output is not None else default_output())
-    return _execute(run, request, source, started, observer, stop, fresh=True)
+    return _execute(run, request, source, started, _Watch(observer, callbacks, stop), fresh=True)
 
 
 def request_of(options: Mapping[str, Any]) -> tuple[SearchRequest, Any]:
@@ -143,7 +158,7 @@ def request_of(options: Mapping[str, Any]) -> tuple[SearchRequest, Any]:
     defaults = {name: one.default for name, one in signature(search).parameters.items() if one.default is not one.empty}
     given = SimpleNamespace(**{**defaults, **options})
     conduct = cast(Conduct, {name: one for name, one in options.items() if name not in {*defaults, "conduct"}})
-    source = _source(given.train, given.validation, given.test)
+    source = given_source(given.train, given.validation, given.test)
     request = SearchRequest(
         model=str(given.model),
         dataset=str(given.train) if source is None else IN_MEMORY,
@@ -164,16 +179,18 @@ def request_of(options: Mapping[str, Any]) -> tuple[SearchRequest, Any]:
     return request, source
 
 
-def resume(
+def resume(  # noqa: PLR0913 - a public verb: one keyword for each option of the command
     run: str | Path,
     *,
     train: Any = None,
     budget: str | float | None = None,
     workers: int | None = None,
     storage: str | None = None,
+    model: str | Path | None = None,
     observer: Observer | Callable[[Progress], object] | None = None,
+    callbacks: Sequence[Callback] = (),
     stop: Stop | None = None,
-) -> SearchRun:
+) -> SearchResult:
     """Go on with a run after any stop; a finished run is given back as it is.
 
     Args:
@@ -182,15 +199,19 @@ def resume(
         budget: a new wall-clock budget for everything, what was spent before included.
         workers: processes that train from now on; by default as many as before.
         storage: the address of the shared study's database again, where it has a password: that is not kept.
+        model: where the base model is now, if it was moved; a finished run is noted so too.
         observer: is told of the progress; a function is called with each `Progress`.
+        callbacks: as in `search`.
         stop: set `requested` on it to stop after the running slice.
 
     Raises:
-        InputError: it is no run directory.
+        InputError: it is no run directory, or its base model or its data is not what it began with.
         RunError: another process works on it, or it could not finish.
     """
     started = time.monotonic()
     directory = RunDirectory(Path(run))
+    if model is not None:
+        move_base(directory, str(model))
     request = directory.request()
     if budget is not None:
         request = replace(request, budget_seconds=budget_seconds(budget, None))
@@ -199,13 +220,21 @@ def resume(
     if storage is not None:
         request = replace(request, storage=storage)
     check_request(request)
-    source = _source(train, None, None) if train is not None else None
+    source = given_source(train, None, None) if train is not None else None
     if request.dataset == IN_MEMORY and source is None:
         raise InputError(
             f"the data of {run} was given in Python",
             hint="resume it there: autopeft.api.search.resume(run, train=…)",
         )
-    return _execute(directory, request, source, started, observer, stop, fresh=False)
+    return _execute(directory, request, source, started, _Watch(observer, callbacks, stop), fresh=False)
+
+
+class _Watch(NamedTuple):
+    """Who is told, and who may stop the search."""
+
+    observer: Observer | Callable[[Progress], object] | None
+    callbacks: Sequence[Callback]
+    stop: Stop | None
 
 
 def _execute(
@@ -213,15 +242,15 @@ def _execute(
     request: SearchRequest,
     source: Any,
     started: float,
-    observer: Observer | Callable[[Progress], object] | None,
-    stop: Stop | None,
+    watch: _Watch,
     *,
     fresh: bool,
-) -> SearchRun:
+) -> SearchResult:
     """Run or go on, under the run's lock. Everything heavy is imported from here on."""
     with run.locked():
         if _is_finished(run):
-            return SearchRun(run.path)
+            return SearchResult(run.path)
+        run.sweep()
         plan = {} if fresh else read_json(run.path / "plan.json")
         write_json(run.path / "plan.json", plan | {"request": _lasting(request).to_dict()})
         timestamp = datetime.now(UTC).isoformat(timespec="seconds")
@@ -235,18 +264,21 @@ def _execute(
         with ledger.spend("startup"):
             from autopeft.api.stages import run_stages
         try:
-            run_stages(run, request, source, ledger, observer_of(observer), stop or Stop())
+            run_stages(run, request, source, ledger, observer_of(watch.observer), watch.callbacks, watch.stop or Stop())
         except (UsageError, NothingFitsError, InputError, MissingDependencyError):
             # What was asked cannot be done: before the first trial there is nothing to resume.
             if fresh and not run.trials():
                 run.forget()
             raise
-    return SearchRun(run.path)
+    return SearchResult(run.path)
 
 
 def _is_finished(run: RunDirectory) -> bool:
     path = run.path / "result.json"
-    return path.exists() and read_json(path).get("status") == "finished"
+    try:
+        return path.exists() and read_json(path).get("status") == "finished"
+    except InputError:  # it is made of the run's other files: it is written again
+        return False
 
 
 def default_output() -> Path:
@@ -266,18 +298,3 @@ def _lasting(request: SearchRequest) -> SearchRequest:
 def _absolute(name: str) -> str:
     path = Path(name).expanduser()
     return str(path.absolute()) if name != "demo" and path.exists() else name
-
-
-def _source(train: Any, validation: Any, test: Any) -> Any:
-    """What was given in Python, as one object; None where `train` names a file, folder or hub id."""
-    if isinstance(train, str | Path):
-        if validation is not None or test is not None:
-            raise UsageError(
-                "validation and test go with a train that is given in Python",
-                hint="name a folder with split files",
-            )
-        return None
-    if validation is None and test is None:
-        return train
-    splits = {"train": train, "validation": validation, "test": test}
-    return {name: split for name, split in splits.items() if split is not None}

@@ -1,8 +1,9 @@
 """The stages of a search in order, each picking up what an earlier session left."""
 
+import shlex
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from autopeft.api.baselines import measure_baselines
@@ -10,6 +11,7 @@ from autopeft.api.environment import environment
 from autopeft.api.executors import HEAD_START, make_executor
 from autopeft.api.groundwork import lay_groundwork
 from autopeft.api.loading import load_lines
+from autopeft.api.past import keep_for_later
 from autopeft.api.planning import Choice
 from autopeft.api.preparation import Subject
 from autopeft.api.pricing import Pricing
@@ -17,19 +19,24 @@ from autopeft.api.search_ranges import with_ranges
 from autopeft.api.studies import hide_password, open_study
 from autopeft.data.answer_scores import row_metric
 from autopeft.data.load import LoadedData
+from autopeft.domain.callbacks import Callback
 from autopeft.domain.plan import SearchRequest
 from autopeft.domain.progress import Observer
 from autopeft.errors import RunInterrupted
+from autopeft.modeling.build import renamed_weights
 from autopeft.modeling.licence import licence_of
+from autopeft.modeling.quantized_base import kept_modules, layout_arguments
 from autopeft.reporting.model_card import model_card
 from autopeft.reporting.write import write_report
+from autopeft.search.callbacks import Callbacks
 from autopeft.search.confirm_stage import choose_entries, confirm_stage, saved_entries
 from autopeft.search.context import SearchContext, Stop
 from autopeft.search.finish import finish
 from autopeft.search.ledger import Ledger
 from autopeft.search.result import Frame, build_result
 from autopeft.search.run_directory import RunDirectory, read_json, write_atomically, write_json
-from autopeft.search.search_stage import search_stage
+from autopeft.search.search_stage import mirror, search_stage
+from autopeft.tracking.trackers import open_trackers
 from autopeft.training.checkpoint import load_tensors, prune_checkpoints, save_tensors
 from autopeft.training.head_start import with_head_start
 from autopeft.training.worker import Worker
@@ -48,7 +55,13 @@ class _Prepared:
 
 
 def run_stages(
-    run: RunDirectory, request: SearchRequest, source: Any, ledger: Ledger, observer: Observer, stop: Stop
+    run: RunDirectory,
+    request: SearchRequest,
+    source: Any,
+    ledger: Ledger,
+    observer: Observer,
+    callbacks: Sequence[Callback],
+    stop: Stop,
 ) -> None:
     """Prepare, search, confirm, test, report.
 
@@ -58,9 +71,15 @@ def run_stages(
     prepared = _prepare(run, request, source, ledger, observer)
     frame = _frame(request, prepared)
     context = _context(run, request, prepared, ledger, observer, stop)
+    # A tracker's address, which it names and complains about, may hold a password.
+    trackers = open_trackers(request.track, run.path, lambda text: observer.note(hide_password(text)))
+    context = replace(context, callbacks=Callbacks([*callbacks, *trackers], observer.note))
     try:
         if not stop.requested and _final(run) is None:
             _search(context)
+            if _final(run) is not None:
+                records = [folder.record() for folder in run.trials()]
+                keep_for_later(request, prepared.subject, prepared.pricing, prepared.worker.data.fingerprint, records)
     finally:
         context.executor.close()
         # Whatever happened, what there is so far is written down, and can be gone on with.
@@ -80,6 +99,8 @@ def _search(context: SearchContext) -> None:
         entries = choose_entries(context, records, peers)
     else:
         records = [folder.record() for folder in context.run.trials()]
+        if context.request.storage is None:
+            mirror(context, records)
     confirm_stage(context, records, entries)
     if not context.stop.requested:
         finish(context, entries)
@@ -136,6 +157,7 @@ def _context(
         methods=methods,
         searched=prepared.choice.searched,
         starts=prepared.choice.starts,
+        history=prepared.choice.history,
         control=prepared.choice.control,
         split=prepared.pricing.split,
         test_rows=rows["test"],
@@ -182,15 +204,22 @@ def _load_lines(prepared: _Prepared) -> Callable[[str, str], list[str]]:
     def lines(method: str, adapter: str) -> list[str]:
         spec = prepared.worker.methods[method]
         pad_id = encoded.pad_id if subject.model.config.get("pad_token_id") != encoded.pad_id else None
-        return load_lines(subject.task, spec, str(subject.model.path), adapter, encoded.label_rows, pad_id)
+        base = str(subject.model.path)
+        return load_lines(subject.task, spec, base, adapter, encoded.label_rows, pad_id, _layout(prepared), renamed)
 
+    renamed = renamed_weights(subject.model, subject.task)
     return lines
+
+
+def _layout(prepared: _Prepared) -> dict[str, Any] | None:
+    layout = prepared.subject.model.quantization
+    return None if layout is None else layout_arguments(layout, kept_modules(prepared.worker.base))
 
 
 def _command() -> str:
     """How this was started, for people to repeat it; a search from Python says so."""
-    program = sys.argv[0].rpartition("/")[2]
-    return hide_password(" ".join(["autopeft", *sys.argv[1:]])) if program == "autopeft" else "from Python"
+    by_command = sys.argv[0].rpartition("/")[2] == "autopeft" or sys.argv[0].endswith("/autopeft/__main__.py")
+    return shlex.join(["autopeft", *map(hide_password, sys.argv[1:])]) if by_command else "from Python"
 
 
 def _publish(context: SearchContext, frame: Frame, status: str) -> None:
@@ -200,3 +229,4 @@ def _publish(context: SearchContext, frame: Frame, status: str) -> None:
     write_report(result, context.run.path)
     # Last: a result that says "finished" means that everything else is there too.
     write_json(context.run.path / "result.json", result)
+    context.callbacks.search_ended(result, context.run.path)

@@ -11,13 +11,25 @@ from autopeft.api.planning import Choice
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.plan import SearchRequest, TrainingPlan
 from autopeft.domain.progress import Observer
+from autopeft.errors import InputError
 from autopeft.search.run_directory import RunDirectory, read_json, write_json
 from autopeft.search.storage import Study, StudyMirror
 
 DEFAULT_STUDY = "autopeft"
 # What else two processes must have been asked alike, so that their trials can be compared.
-_SAME = ("seed", "starts", "batch_size", "max_length", "full_steps", "metric", "class_weights", "objectives")
-_PASSWORD = re.compile(r"(\w[\w+]*://[^\s:/@]*):[^\s@]*@")
+_SAME = (
+    "seed",
+    "starts",
+    "batch_size",
+    "max_length",
+    "full_steps",
+    "metric",
+    "class_weights",
+    "objectives",
+    "base_precision",
+)
+# A password may hold a blank.
+_PASSWORD = re.compile(r"(\w[\w+]*://[^\s:/@]*):[^@]*@")
 
 
 def open_study(
@@ -25,7 +37,7 @@ def open_study(
 ) -> Callable[[], Study]:
     """Opens the study when it is needed."""
     if request.storage is None:
-        return lambda: StudyMirror(run.path / "study.db", methods)
+        return lambda: StudyMirror(run.path / "study.db", methods, observer.note)
 
     def shared() -> Study:
         from autopeft.search.shared_study import SharedStudy
@@ -46,6 +58,7 @@ def agreed_plan(
 
     Raises:
         UsageError: the study is of another search.
+        InputError: its plan is damaged.
         RunError: its database cannot be used.
     """
     if request.storage is None:
@@ -60,7 +73,11 @@ def agreed_plan(
 
     full = {**identity, "methods": list(request.methods)} | {name: plain_request[name] for name in _SAME}
     agreed = agree(_database(run, request, observer), full, plain)
-    return TrainingPlan.from_dict(agreed["training"]), Choice.from_dict(agreed["choice"])
+    try:
+        return TrainingPlan.from_dict(agreed["training"]), Choice.from_dict(agreed["choice"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        study = request.study or DEFAULT_STUDY
+        raise InputError(f"the plan of the study {study!r} is damaged", hint="begin another with --study") from error
 
 
 def identity(model_config: Mapping[str, Any], task: str, data_fingerprint: str) -> dict[str, Any]:
@@ -76,7 +93,7 @@ def hide_password(text: str) -> str:
 
 
 def _database(run: RunDirectory, request: SearchRequest, observer: Observer) -> Any:
-    from autopeft.search.shared_study import Address, Database
+    from autopeft.search.shared_database import Address, Database
 
     path = run.path / "member.json"
     if not path.exists():

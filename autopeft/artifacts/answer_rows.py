@@ -1,6 +1,7 @@
 """From the rows of a file to answered rows: a window of them at a time, written as they come."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -70,20 +71,37 @@ def answer_rows(
         How many rows there were, and how many of them were without text.
 
     Raises:
-        DataError: a cell holds something else; the message names the line.
+        DataError: a cell holds something else, or an answer would write over one; the message names the line.
     """
     rows = empty = 0
     for window in windows(records, WINDOW_ROWS):
         for record, answer in zip(window, predictor.answers(_read(window, asked)), strict=True):
             rows += 1
             empty += answer is predictor.blank
-            writer.write(record.cells | (answer if nested else flat(answer)))
+            named = answer if nested else flat(answer)
+            with _at_line(record):
+                _refuse_overwriting(record.cells, named)
+                writer.write(record.cells | named)
     return rows, empty
+
+
+def _refuse_overwriting(cells: Mapping[str, Any], answer: Answer) -> None:
+    taken = next((name for name in answer if name in cells), None)
+    if taken is not None:
+        raise DataError(f"there is a column {taken!r} already", hint="rename it: that is what the answers are called")
 
 
 def _read(records: list[Record], asked: Callable[[Mapping[str, Any]], Row | None]) -> Iterator[Row | None]:
     for record in records:
-        try:
-            yield asked(record.cells)
-        except DataError as error:
-            raise DataError(f"line {record.number}: {error.message}", hint=error.hint) from None
+        with _at_line(record):
+            row = asked(record.cells)
+        yield row
+
+
+@contextmanager
+def _at_line(record: Record) -> Iterator[None]:
+    """Errors in a row say which it is."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"line {record.number}: {error.message}", hint=error.hint) from None

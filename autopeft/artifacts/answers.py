@@ -121,12 +121,12 @@ def answerer_for(task: TaskSpec, labels: Sequence[str], tokenizer: Any, max_new_
             return ManyLabels(labels)
         case "regression":
             return OneNumber()
-        case "generation" | "language-model":
+        case "generation" | "language-model" | "chat":
             return Generated(tokenizer, max_new_tokens, words=task.answer_words)
         case other:
             raise UsageError(
-                f"autopeft predict does not answer rows of {task.id} ({other})",
-                hint="load the model with `SearchRun(run).best.load()` and ask it yourself",
+                f"rows of {task.id} ({other}) are not answered one text at a time",
+                hint="use `autopeft predict`, or load the model with `SearchResult(run).best.load()`",
             )
 
 
@@ -141,5 +141,10 @@ def flat(answer: Answer) -> Answer:
     return flattened
 
 
+def rounded(share: float) -> float:
+    """With as many digits as float32 tells apart."""
+    return round(share, _DIGITS)
+
+
 def _rounded(labels: Sequence[str], row: Sequence[float]) -> dict[str, float]:
-    return {label: round(share, _DIGITS) for label, share in zip(labels, row, strict=True)}
+    return {label: rounded(share) for label, share in zip(labels, row, strict=True)}

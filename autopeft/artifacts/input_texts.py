@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autopeft.data.columns import option_name
-from autopeft.data.templates import filled
-from autopeft.domain.tasks import PLACEHOLDER, TaskSpec
+from autopeft.data.templates import PromptForm
+from autopeft.domain.tasks import TaskSpec
 from autopeft.errors import DataError, UsageError
 
 
@@ -24,24 +24,34 @@ def input_columns(
         UsageError: `given` names a role that the run did not read.
         DataError: a column is missing.
     """
+    named = given or {}
     roles = [role for role in recorded if not task.answers_with(role)]
-    strange = next((role for role in given or {} if role not in roles), None)
+    strange = next((role for role in named if role not in roles), None)
     if strange is not None:
         takes = ", ".join(option_name(role) for role in roles)
         raise UsageError(f"{option_name(strange)} has no meaning for this run", hint=f"it takes {takes}")
-    return {role: _column(role, task, recorded[role], available, (given or {}).get(role)) for role in roles}
+    columns: dict[str, str] = {}
+    for role in roles:
+        wanted = (named[role],) if role in named else (recorded[role], *task.columns.get(role, ()))
+        found = next((name for name in wanted if name in available), None)
+        if found is not None:
+            columns[role] = found
+        elif role in named or not _may_lack(task, role):
+            raise _missing(role, wanted[0], available)
+    return columns
 
 
-def _column(role: str, task: TaskSpec, recorded: str, available: Sequence[str], given: str | None) -> str:
-    wanted = (given,) if given else (recorded, *task.columns.get(role, ()))
-    found = next((name for name in wanted if name in available), None)
-    if found is None:
-        listed = ", ".join(repr(name) for name in available[:20])
-        raise DataError(
-            f"there is no column {wanted[0]!r} for the {role}; the file has {listed}",
-            hint=f"name the column with {option_name(role)}",
-        )
-    return found
+def _may_lack(task: TaskSpec, role: str) -> bool:
+    """Whether rows without it can be read: a conversation may do without system message and input."""
+    return task.objective == "chat" and role in task.optional_columns
+
+
+def _missing(role: str, column: str, available: Sequence[str]) -> DataError:
+    listed = ", ".join(repr(name) for name in available[:20])
+    return DataError(
+        f"there is no column {column!r} for the {role}; the file has {listed}",
+        hint=f"name the column with {option_name(role)}",
+    )
 
 
 def texts_of(cells: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, str] | None:
@@ -71,11 +81,4 @@ def written_out(task: TaskSpec, texts: Mapping[str, str]) -> dict[str, str]:
     Raises:
         DataError: no template fits the roles.
     """
-    if not task.templates:
-        return dict(texts)
-    template = next((one for one in task.templates if set(PLACEHOLDER.findall(one)) <= texts.keys()), None)
-    if template is None:
-        raise DataError(
-            f"no template of {task.id} fits {', '.join(texts)}", hint="give the columns that the run was trained on"
-        )
-    return {"source": filled(template, texts)}
+    return {"source": PromptForm.of(task, texts).fill(texts)} if task.templates else dict(texts)

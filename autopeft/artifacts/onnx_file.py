@@ -15,6 +15,7 @@ from autopeft.errors import MissingDependencyError, ModelError
 from autopeft.modeling.config import first_line
 
 OUTPUT = "logits"
+DECODER_INPUT = "decoder_input_ids"
 # A protocol buffer ends at 2 GiB; larger weights go into a file beside it.
 _GREATEST_SINGLE_FILE_BYTES = 1_900_000_000
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -47,19 +48,36 @@ def require_onnx() -> None:
         raise MissingDependencyError(f"{' and '.join(missing)} not installed", hint="pip install 'autopeft[onnx]'")
 
 
+def decoder_inputs(model: Any, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What an encoder-decoder's graph takes: tokens written so far in the place of labels, which no file shifts.
+
+    Args:
+        model: of transformers, or peft's around it.
+        batch: with labels.
+    """
+    inputs = {name: part for name, part in batch.items() if name != "labels"}
+    return inputs | {DECODER_INPUT: model.prepare_decoder_input_ids_from_labels(batch["labels"])}
+
+
 def write_onnx(model: Any, batch: Mapping[str, Tensor], path: Path) -> None:
     """Export a plain transformers model with free batch and sequence lengths.
 
     Args:
         model: on the CPU, in evaluation mode.
-        batch: two rows or more of what it takes; (rows, tokens) each.
+        batch: two rows or more of what it takes; (rows, tokens) each. `decoder_input_ids` have a length of their own.
         path: of the file.
 
     Raises:
         ModelError: torch cannot turn this architecture into a graph.
     """
     model.config.use_cache = False
-    dimensions = {0: torch.export.Dim("batch"), 1: torch.export.Dim("sequence")}
+    if DECODER_INPUT in batch:
+        model.set_attn_implementation(
+            "eager"
+        )  # torch cannot lower the fused one where cross-attention is free in length
+    rows, lengths = torch.export.Dim("batch"), {DECODER_INPUT: torch.export.Dim("target")}
+    sequence = torch.export.Dim("sequence")
+    dimensions = tuple({0: rows, 1: lengths.get(name, sequence)} for name in batch)
     wrapped = _Logits(model, list(batch)).eval()
     with _quiet():
         try:
@@ -69,7 +87,7 @@ def write_onnx(model: Any, batch: Mapping[str, Tensor], path: Path) -> None:
                 dynamo=True,
                 input_names=list(batch),
                 output_names=[OUTPUT],
-                dynamic_shapes=(tuple(dimensions for _ in batch),),
+                dynamic_shapes=(dimensions,),
                 verbose=False,
             )
         except Exception as error:  # the exporter wraps whatever went wrong in kinds of its own

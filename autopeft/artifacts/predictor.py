@@ -32,6 +32,7 @@ class Predictor:
         batch_size: rows in a forward pass.
         continues: whether the model writes on after the row, as a decoder does.
         closing: a text at the end of each row that it continues, which tells it to answer.
+        special_tokens: whether the tokenizer adds those that begin and end a text.
 
     Raises:
         ModelError: the tokenizer cannot pad.
@@ -47,6 +48,7 @@ class Predictor:
         *,
         continues: bool = False,
         closing: str = "",
+        special_tokens: bool = True,
     ) -> None:
         self._model = model
         self._tokenizer = tokenizer
@@ -57,8 +59,8 @@ class Predictor:
         self._pad_id = padding_id(tokenizer)
         self._closing = tokenizer(closing, add_special_tokens=False)["input_ids"] if closing else []
         self._device = next(model.parameters()).device
-        inner = model.get_base_model() if isinstance(model, PeftModel) else model
-        self._takes_types = "token_type_ids" in inspect.signature(inner.forward).parameters
+        self._special_tokens = special_tokens
+        self._takes_types = takes_types(model)
 
     def answers(self, rows: Iterable[Texts | None]) -> Iterator[Answer]:
         """One answer a row, in order.
@@ -91,7 +93,14 @@ class Predictor:
         """`input_ids` and, where the model takes them and they say something, `token_type_ids`."""
         columns = [[row[role] for row in rows] for role in rows[0]]
         cut = {} if self._continues else {"truncation": True, "max_length": self._max_length}
-        told = self._tokenizer(*columns, padding=False, verbose=False, return_attention_mask=False, **cut)
+        told = self._tokenizer(
+            *columns,
+            padding=False,
+            verbose=False,
+            return_attention_mask=False,
+            add_special_tokens=self._special_tokens,
+            **cut,
+        )
         encoded = {"input_ids": [self._prompt(row) for row in told["input_ids"]]}
         types = told.get("token_type_ids") if self._takes_types else None
         if types is not None and any(map(any, types)):
@@ -118,6 +127,12 @@ class Predictor:
         padding = [[fill] * (width - len(row)) for row in rows]
         pairs = zip(padding, rows, strict=True) if self._continues else zip(rows, padding, strict=True)
         return torch.tensor([first + second for first, second in pairs], device=self._device)
+
+
+def takes_types(model: nn.Module) -> bool:
+    """Whether the model's forward takes `token_type_ids`."""
+    inner = model.get_base_model() if isinstance(model, PeftModel) else model
+    return "token_type_ids" in inspect.signature(inner.forward).parameters
 
 
 def windows(rows: Iterable[T], size: int) -> Iterator[list[T]]:

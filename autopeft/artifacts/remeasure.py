@@ -10,7 +10,7 @@ from autopeft.data.batches import evaluation_batches
 from autopeft.data.columns import choose_columns
 from autopeft.data.extract import Table, extract_rows
 from autopeft.data.rows import Rows
-from autopeft.data.sources import read_tables
+from autopeft.data.sources import Reading, read_tables
 from autopeft.data.task_data import TaskData
 from autopeft.domain.evaluation import Evaluation
 from autopeft.domain.tasks import TaskSpec
@@ -49,8 +49,8 @@ def measure_split(
 
 def read_labelled_rows(
     dataset: Any, task: TaskSpec, recorded: Mapping[str, str], given: Mapping[str, str], split: str | None
-) -> tuple[Rows, str]:
-    """The rows of one split of a data set, and which split that is.
+) -> tuple[Rows, str, tuple[str, ...]]:
+    """The rows of one split of a data set, which split that is, and what was done to it, one sentence each.
 
     Args:
         dataset: see `data.sources.read_tables`.
@@ -62,7 +62,8 @@ def read_labelled_rows(
     Raises:
         DataError: there is no such split or column, or the rows cannot be used.
     """
-    tables = read_tables(dataset)
+    bad = BadRows()
+    tables = read_tables(dataset, Reading(bad=bad))
     chosen = split or (TEST if TEST in tables else ONLY if len(tables) == 1 else "")
     if chosen not in tables:
         what = f"no split {chosen!r}" if chosen else "several splits but no test split"
@@ -70,6 +71,6 @@ def read_labelled_rows(
     table: Table = tables[chosen]
     available = table.data.column_names
     known = {role: column for role, column in recorded.items() if column in available}
-    columns, _ = choose_columns(available, task, {**known, **given})
-    rows, _ = extract_rows({ONLY: table}, columns, task, BadRows())
-    return rows[ONLY], chosen
+    columns, guesses = choose_columns(available, task, {**known, **given})
+    rows, notes = extract_rows({ONLY: table}, columns, task, bad)
+    return rows[ONLY], chosen, (*guesses, *notes)

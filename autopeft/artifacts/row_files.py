@@ -4,7 +4,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -33,7 +33,11 @@ class RowWriter(Protocol):
     """Takes rows one after the other."""
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Write one row."""
+        """Write one row.
+
+        Raises:
+            DataError: it has a column that the file has no place for.
+        """
 
 
 def format_of(path: Path) -> str:
@@ -59,24 +63,39 @@ def read_rows(path: Path) -> Iterator[Record]:
     return reader(path, _Unforgiving())
 
 
+def columns_for(source: Path, ending: str) -> tuple[str, ...]:
+    """The columns that a file of this ending must be given beforehand: all those of the rows of `source`.
+
+    The rows of JSON Lines may each have columns of their own; in a CSV the first line names all. Reads the whole file
+    in that case, and nothing otherwise.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if ending in JSON_LINES or format_of(source) not in JSON_LINES:
+        return ()
+    return tuple(dict.fromkeys(name for record in read_rows(source) for name in record.cells))
+
+
 @contextmanager
-def written_rows(path: Path | None, ending: str) -> Iterator[RowWriter]:
+def written_rows(path: Path | None, ending: str, columns: Sequence[str] = ()) -> Iterator[RowWriter]:
     """A writer of rows; the file is there whole when the block ends, and not at all when it fails.
 
     Args:
         path: of the file; None for standard output.
         ending: the format, of `FORMATS`.
+        columns: that come first, whether the first row has them or not; see `columns_for`.
 
     Raises:
         RunError: the file cannot be written.
     """
     if path is None:
-        yield _writer(sys.stdout, ending)
+        yield _writer(sys.stdout, ending, columns)
         return
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "w", encoding="utf-8", newline="") as stream:
-            yield _writer(stream, ending)
+            yield _writer(stream, ending, columns)
         os.replace(temporary, path)
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}", hint="name a place that can be written") from error
@@ -84,22 +103,26 @@ def written_rows(path: Path | None, ending: str) -> Iterator[RowWriter]:
         temporary.unlink(missing_ok=True)
 
 
-def _writer(stream: IO[str], ending: str) -> RowWriter:
-    return _Delimited(stream, _DELIMITERS[ending]) if ending in _DELIMITERS else _JsonLines(stream)
+def _writer(stream: IO[str], ending: str, columns: Sequence[str]) -> RowWriter:
+    return _Delimited(stream, _DELIMITERS[ending], columns) if ending in _DELIMITERS else _JsonLines(stream)
 
 
 class _Delimited:
     """The first row names the columns; lists and mappings within a cell are JSON."""
 
-    def __init__(self, stream: IO[str], delimiter: str) -> None:
+    def __init__(self, stream: IO[str], delimiter: str, columns: Sequence[str]) -> None:
         self._writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
+        self._first = tuple(columns)
         self._columns: list[str] = []
 
     def write(self, row: Mapping[str, Any]) -> None:
         """See `RowWriter.write`."""
         if not self._columns:
-            self._columns = list(row)
+            self._columns = list(dict.fromkeys((*self._first, *row)))
             self._writer.writerow(self._columns)
+        new = next((column for column in row if column not in self._columns), None)
+        if new is not None:
+            raise DataError(f"the column {new!r} is in no row before", hint="write to a .jsonl file")
         self._writer.writerow([_cell(row.get(column)) for column in self._columns])
 
 

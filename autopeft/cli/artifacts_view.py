@@ -63,3 +63,5 @@ def show_evaluated(done: "Evaluated", output_format: str) -> None:
     print_table(["measured", ""], rows, output)
     if done.difference is None:
         print_paragraph("These are not the rows of the run's own test split.", output)
+    for note in done.notes:
+        print_paragraph(f"{note[:1].upper()}{note[1:]}.", output)

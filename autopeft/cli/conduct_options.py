@@ -8,6 +8,7 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 # Written out, since the lists live in modules that import Optuna; a contract test holds the two against each other.
 SCHEDULERS = ("asha", "hyperband", "freeze-thaw")
+ENGINES = ("processes", "ray")
 SAMPLERS = ("tpe", "random", "gp", "cmaes", "qmc", "nsga2")
 
 
@@ -30,11 +31,18 @@ def storage_option(command: Command) -> Command:
     )(command)
 
 
+def _track_option(command: Command) -> Command:
+    return click.option(
+        "--track", metavar="A,B", help="Tell experiment trackers of every trial: mlflow, tensorboard, wandb."
+    )(command)
+
+
 def conduct_options(command: Command) -> Command:
     """Workers, scheduler, sampler, objectives, and the budgets beside wall clock and trials."""
     for option in reversed(
         (
             workers_option,
+            *_places(),
             click.option(
                 "--scheduler",
                 type=click.Choice(SCHEDULERS),
@@ -57,12 +65,54 @@ def conduct_options(command: Command) -> Command:
                 help="What trials are compared by: loss, memory, size, latency, time.",
             ),
             *_budgets(),
-            storage_option,
-            click.option("--study", metavar="NAME", help="Of the study in --storage.  [default: autopeft]"),
+            *_memory(),
+            _track_option,
         )
     ):
         command = option(command)
     return command
+
+
+def _memory() -> tuple[Callable[[Command], Command], ...]:
+    """What is known beside what this search finds: by searches at the same time, and by earlier ones."""
+    return (
+        storage_option,
+        click.option("--study", metavar="NAME", help="Of the study in --storage.  [default: autopeft]"),
+        click.option(
+            "--history/--no-history",
+            default=None,
+            help="Use what earlier searches on this machine found, and keep what this one finds.  "
+            "[default: keep it; use it under a budget of time]",
+        ),
+    )
+
+
+def _places() -> tuple[Callable[[Command], Command], ...]:
+    """Where the workers are."""
+    share = click.FloatRange(min=0, min_open=True)
+    return (
+        click.option(
+            "--gpus",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Devices of this machine to train on, a worker each; --gpu-mem is for each of them.",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(ENGINES),
+            default="processes",
+            show_default=True,
+            help="What runs the workers; ray needs the extra `ray` and a run directory that all nodes share.",
+        ),
+        click.option(
+            "--ray-address",
+            metavar="ADDRESS",
+            help="Of the Ray cluster: auto, HOST:PORT, or local to start one here.  [default: auto]",
+        ),
+        click.option(
+            "--gpus-per-trial", type=share, metavar="N", help="On Ray: a GPU for each worker, or a share of one."
+        ),
+    )
 
 
 def _budgets() -> tuple[Callable[[Command], Command], ...]:

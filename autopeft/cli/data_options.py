@@ -27,16 +27,20 @@ class DataCommand(click.Command):
         return left
 
 
+# Said in the help; what it stands for is taken out of the arguments before they are parsed.
+column_option = click.option(
+    "--ROLE-column",
+    metavar="NAME",
+    expose_value=False,
+    help="Column for a role of the task, like --text-column or --label-column; see `autopeft tasks`.",
+)
+
+
 def data_options(command: Command) -> Command:
     """What a user may say about columns, splits and rows; for a `DataCommand`."""
     for option in reversed(
         (
-            click.option(
-                "--ROLE-column",
-                metavar="NAME",
-                expose_value=False,
-                help="Column for a role of the task, like --text-column or --label-column; see `autopeft tasks`.",
-            ),
+            column_option,
             click.option(
                 "--split",
                 "splits",
@@ -64,6 +68,12 @@ def data_options(command: Command) -> Command:
                 type=click.Choice(["balanced"]),
                 help="In training, weigh rows by how rare their class is.",
             ),
+            click.option(
+                "--prompt-template",
+                metavar="TEXT",
+                callback=_with_breaks,
+                help="What an answer is written after, like 'Question: {source}\\nAnswer:'.",
+            ),
         )
     ):
         command = option(command)
@@ -85,6 +95,11 @@ def _parted(args: Sequence[str], own: set[str]) -> tuple[list[str], dict[str, st
             raise click.BadOptionUsage(argument, f"option '{argument}' requires a name")
         columns[role] = value
     return rest, columns
+
+
+def _with_breaks(ctx: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
+    r"""Shells hand on `\n` as two characters."""
+    return None if given is None else given.replace("\\n", "\n").replace("\\t", "\t")
 
 
 def _named_splits(ctx: click.Context, parameter: click.Parameter, given: Sequence[str]) -> Mapping[str, str]:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from autopeft.cli.data_options import DataCommand, column_option
 from autopeft.cli.options import run_format_option
-from autopeft.cli.run_options import column_options, named_columns, run_argument
+from autopeft.cli.run_options import run_argument
 
 EPILOG = """\b
 Examples:
@@ -14,15 +15,15 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=DataCommand, epilog=EPILOG)
 @run_argument
 @click.option("--dataset", metavar="PATH_OR_ID", help="Rows with labels; by default the run's own test rows.")
 @click.option("--split", metavar="NAME", help="Of --dataset; else test, or the only one.")
-@column_options("text", "text_pair", "label", "source", "target")
+@column_option
 @run_format_option
-def evaluate(run: Path, dataset: str | None, split: str | None, output_format: str, **columns: str | None) -> None:
+def evaluate(run: Path, dataset: str | None, split: str | None, output_format: str, columns: dict[str, str]) -> None:
     """Measure a run's best adapter again, in float32: on its own test rows, or on other data."""
     from autopeft.api.evaluate import evaluate as measure
     from autopeft.cli.artifacts_view import show_evaluated
 
-    show_evaluated(measure(run, dataset, split=split, columns=named_columns(columns)), output_format)
+    show_evaluated(measure(run, dataset, split=split, columns=columns), output_format)

@@ -14,7 +14,7 @@ def show_evidence(table: Evidence, output: Output) -> None:
         return
     print_paragraph(table.title, output, label=f"{table.id}:")
     if table.status == "recalled":
-        print_paragraph("A prior: recalled, not checked against the source; it counts half.", output)
+        print_paragraph("A prior: recalled, not checked against the source; it counts as if half as near.", output)
     for comparison in table.comparisons:
         print_heading(comparison.title, output)
         if comparison.order:

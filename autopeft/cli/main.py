@@ -1,5 +1,7 @@
 """The `autopeft` command."""
 
+import logging
+
 import click
 
 import autopeft
@@ -49,6 +51,8 @@ def cli() -> None:
     Exit codes: 0 done, 2 usage, 3 no method fits, 4 bad catalogue, data or model, 5 missing extra or device,
     6 the run could not finish, 130 interrupted, 1 a bug.
     """
+    # peft imports it where it is installed, and then it warns of a kernel that nothing here uses.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def main() -> None:

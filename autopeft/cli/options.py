@@ -5,7 +5,8 @@ from typing import Any, TypeVar, get_args
 
 import click
 
-from autopeft.domain.memory import Attention, OptimizerName, Quantization, Sharding, Upcast
+from autopeft.domain.memory import Attention, OptimizerName, Sharding, Upcast
+from autopeft.domain.models import Quantization
 from autopeft.errors import UsageError
 
 MEMORY_OPTIONS = ("quantization", "upcast", "optimizer", "accumulation", "attention", "gpus", "sharding")

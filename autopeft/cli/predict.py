@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from autopeft.cli.run_options import column_options, named_columns, run_argument
+from autopeft.cli.data_options import DataCommand, column_option
+from autopeft.cli.run_options import run_argument
 
 EPILOG = """\b
 Examples:
@@ -13,7 +14,7 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=DataCommand, epilog=EPILOG)
 @run_argument
 @click.option(
     "--input",
@@ -29,7 +30,7 @@ Examples:
     type=click.Path(path_type=Path),
     help="CSV, TSV or JSON Lines; by default standard output, in the format of --input.",
 )
-@column_options("text", "text_pair", "source", "tokens")
+@column_option
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Rows in a forward pass.")
 @click.option(
     "--max-new-tokens",
@@ -42,13 +43,14 @@ def predict(
     output: Path | None,
     batch_size: int,
     max_new_tokens: int | None,
-    **columns: str | None,
+    columns: dict[str, str],
 ) -> None:
     """Answer the rows of a file with a run's best adapter.
 
     The rows come out in their order with their columns, and with `prediction` and, for a classification, the
-    probability of each label. Words get a list of tags, texts their spans. The file is read row by row, so it may be
-    larger than memory.
+    probability of each label. Words get a list of tags, texts their spans, questions the answer and where it begins,
+    choices the number of the best from 0, conversations what the assistant says next. The file is read row by row, so
+    it may be larger than memory.
     """
     from autopeft.api.predict import predict as answer
 
@@ -56,7 +58,7 @@ def predict(
         run,
         rows,
         output,
-        columns=named_columns(columns),
+        columns=columns,
         batch_size=batch_size,
         max_new_tokens=max_new_tokens,
     )

@@ -9,12 +9,12 @@ from autopeft.cli.tables import Output, plain_value, print_heading, print_json, 
 from autopeft.domain.units import format_bytes, format_count, format_duration
 
 if TYPE_CHECKING:
-    from autopeft.api.run import SearchRun
+    from autopeft.api.run import SearchResult
 
 _UNKNOWN = "-"
 
 
-def show_run(run: "SearchRun", output_format: str) -> None:
+def show_run(run: "SearchResult", output_format: str) -> None:
     """Print the result of a run on stdout."""
     output = cast(Output, output_format)
     result = run.result

@@ -1,13 +1,14 @@
 """`autopeft search` and `autopeft resume`."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from autopeft.cli.conduct_options import conduct_options, storage_option, workers_option
 from autopeft.cli.data_options import DataCommand, data_options
 from autopeft.cli.options import catalog_option, run_format_option, split_names
+from autopeft.domain.models import Quantization
 from autopeft.errors import UsageError
 
 EPILOG = """\b
@@ -17,6 +18,9 @@ Examples:
   autopeft search --plan plan.yaml --dataset reviews.csv         # plan: recommend --save plan.yaml
   autopeft search --model ./my-llama --dataset notes.txt --task causal-lm --trials 12 --seed 1
 """
+
+# Options that a plan sets where the user does not.
+_OF_PLAN = ("gpu_mem", "batch_size", "max_length", "base_precision")
 
 RESUME_EPILOG = """\b
 Examples:
@@ -84,6 +88,11 @@ Examples:
     help="Seeds on which they are.",
 )
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads of each worker.")
+@click.option(
+    "--base-precision",
+    type=click.Choice(get_args(Quantization)),
+    help="Hold the frozen base in 4 or 8 bits; else float32.",
+)
 @conduct_options
 @click.option("--dry-run", is_flag=True, help="Print the plan and what the budget buys; train nothing.")
 @catalog_option
@@ -98,7 +107,7 @@ def search(
     Tries methods and hyperparameters with real short fine-tunes, trains the best to full length on several seeds
     beside plain LoRA, measures the winner once on a test split, and writes adapter and report to a run directory.
     """
-    planned = _planned(asked.pop("plan"))
+    planned = _planned(asked.pop("plan"), asked["base_precision"])
     model, task = model or planned.get("model"), task or planned.get("task")
     if demo and (model or dataset):
         raise UsageError("--demo brings its own model and data", hint="leave --demo out, or --model and --dataset")
@@ -111,8 +120,9 @@ def search(
         "task": task,
         "methods": split_names(methods) or planned.get("methods", ()),
         "starts": planned.get("starts"),
-        **{name: planned.get(name) for name in ("gpu_mem", "batch_size", "max_length") if asked[name] is None},
+        **{name: planned.get(name) for name in _OF_PLAN if asked[name] is None},
         "objectives": split_names(asked["objectives"]) or (),
+        "track": split_names(asked["track"]) or (),
     }
     if asked.pop("dry_run"):
         from autopeft.cli.dry_run_view import show_dry_run
@@ -124,12 +134,12 @@ def search(
     run_search(quiet=quiet, output_format=output_format, **asked)
 
 
-def _planned(plan: Path | None) -> dict[str, Any]:
+def _planned(plan: Path | None, base_precision: str | None) -> dict[str, Any]:
     if plan is None:
         return {}
     from autopeft.api.search_plan import options_of_plan
 
-    return options_of_plan(plan)
+    return options_of_plan(plan, base_precision)
 
 
 @click.command(epilog=RESUME_EPILOG)
@@ -137,6 +147,7 @@ def _planned(plan: Path | None) -> dict[str, Any]:
 @click.option("--budget", metavar="TIME", help="A new wall clock for everything, what was spent included.")
 @workers_option
 @storage_option
+@click.option("--model", metavar="FOLDER", help="Where the base model is now, if it was moved; its files are compared.")
 @run_format_option
 @click.option("--quiet", is_flag=True, help="No progress display.")
 def resume(run: Path, output_format: str, quiet: bool, **asked: Any) -> None:

@@ -12,7 +12,7 @@ from autopeft.cli.run_view import show_run
 from autopeft.search.context import Stop
 
 if TYPE_CHECKING:
-    from autopeft.api.run import SearchRun
+    from autopeft.api.run import SearchResult
 
 
 def run_search(*, quiet: bool, output_format: str, **asked: Any) -> None:
@@ -26,13 +26,13 @@ def run_resume(run: Path, output_format: str, *, quiet: bool, **asked: Any) -> N
     """Go on, then print what was found."""
     from autopeft.api.search import resume
 
-    def go_on(observer: Any, stop: Stop) -> "SearchRun":
+    def go_on(observer: Any, stop: Stop) -> "SearchResult":
         return resume(run, observer=observer, stop=stop, **asked)
 
     _run(go_on, output_format, quiet=quiet)
 
 
-def _run(work: Callable[[Any, Stop], "SearchRun"], output_format: str, *, quiet: bool) -> None:
+def _run(work: Callable[[Any, Stop], "SearchResult"], output_format: str, *, quiet: bool) -> None:
     stop = Stop()
     with _signals(stop), terminal_observer(quiet=quiet) as observer:
         run = work(observer, stop)

@@ -143,7 +143,7 @@ def _answer(part: Any, place: str) -> Answer:
 
 
 def _conversation(value: Any, names: Sequence[str] | None, place: str) -> Conversation | None:
-    return conversation_of(_parsed(value), place)
+    return conversation_of(parsed(value), place)
 
 
 def _class(value: Any, names: Sequence[str] | None, place: str) -> str | None:
@@ -164,7 +164,7 @@ def _words(value: Any, what: str, place: str) -> Sequence[Any]:
 
 
 def _listed(value: Any, what: str, place: str) -> Sequence[Any]:
-    value = _parsed(value)
+    value = parsed(value)
     if not isinstance(value, list | tuple):
         raise _other(value, what, place)
     return value
@@ -172,7 +172,7 @@ def _listed(value: Any, what: str, place: str) -> Sequence[Any]:
 
 def _records(value: Any, what: str, place: str) -> Sequence[Any]:
     """Records, also where they are kept as one object of lists."""
-    value = _parsed(value)
+    value = parsed(value)
     if isinstance(value, Mapping) and value and all(isinstance(column, list | tuple) for column in value.values()):
         if len({len(column) for column in value.values()}) > 1:
             raise DataError(f"{place}: the lists of the {what} differ in length", hint="give each as many entries")
@@ -180,8 +180,8 @@ def _records(value: Any, what: str, place: str) -> Sequence[Any]:
     return [value] if isinstance(value, Mapping) else _listed(value, what, place)
 
 
-def _parsed(value: Any) -> Any:
-    """A list or object that a text cell holds as JSON."""
+def parsed(value: Any) -> Any:
+    """The list or object that a text cell holds as JSON; any other value as it is."""
     if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
         try:
             return json.loads(value)

@@ -86,15 +86,42 @@ def conversation_from(
     if isinstance(prompt, list | tuple) or isinstance(completion, list | tuple):
         turns = [_messages(part, place) for part in (prompt, completion) if part is not None]
         return _ended(_system(system, place) + [turn for part in turns for turn in part])
-    asked, answered = _text(prompt, place), _text(completion, place)
-    if not asked.strip() or not answered.strip():
+    asked, answered = asked_from(prompt, system, extra, place), _text(completion, place)
+    if not asked or not answered.strip():
         return None
+    alone = asked == (Message("user", _text(prompt, place)),)
+    return Conversation((*asked, Message("assistant", answered)), plain=plain and alone)
+
+
+def asked_from(prompt: Any, system: Any, extra: Any, place: str) -> tuple[Message, ...]:
+    """What is asked by an instruction, a prompt or a list of messages; nothing where it is missing.
+
+    Args:
+        prompt: and the others: as `conversation_from` takes them.
+        system: likewise.
+        extra: likewise.
+        place: of the row, for messages.
+
+    Raises:
+        DataError: a cell is no text.
+    """
+    if isinstance(prompt, list | tuple):
+        return (*_system(system, place), *asked_of(prompt, place))
+    asked = _text(prompt, place)
+    if not asked.strip():
+        return ()
     more = _text(extra, place)
-    if more.strip():
-        asked = f"{asked}\n\n{more}"
-    opening = _system(system, place)
-    messages = (*opening, Message("user", asked), Message("assistant", answered))
-    return Conversation(messages, plain=plain and not opening and not more.strip())
+    return (*_system(system, place), Message("user", f"{asked}\n\n{more}" if more.strip() else asked))
+
+
+def asked_of(value: Any, place: str) -> tuple[Message, ...]:
+    """The messages that are still to be answered: all, but for the last where the assistant says it.
+
+    Raises:
+        DataError: as `conversation_of`.
+    """
+    messages = tuple([] if value is None else _messages(value, place))
+    return messages[:-1] if messages and messages[-1].role == "assistant" else messages
 
 
 def _ended(messages: list[Message]) -> Conversation | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autopeft.data.batches import IGNORED
-from autopeft.data.chat import Conversation
+from autopeft.data.chat import Conversation, Message
 from autopeft.data.encoder import Encoder, length_from
 from autopeft.data.ragged_writer import RaggedWriter
 from autopeft.data.rows import Rows
@@ -90,6 +90,25 @@ def conversation_tokens(conversation: Conversation, encoder: Encoder) -> tuple[l
     return ids or [encoder.filler], labels or [IGNORED]
 
 
+def prompt_text(asked: Sequence[Message], tokenizer: Any, *, plain: bool) -> str:
+    """What the model writes its answer after, in the form that it was trained on.
+
+    Args:
+        asked: the messages so far, at least one.
+        tokenizer: whose chat template is used where there is one.
+        plain: whether the one message is complete as it is.
+
+    Raises:
+        ModelError: the chat template fails.
+    """
+    if plain:
+        return asked[0].content
+    if tokenizer.chat_template is not None:
+        return _render(tokenizer, _turns(asked), add_generation_prompt=True)
+    end = tokenizer.eos_token or ""
+    return "".join(text for text, _ in _headed_turns(asked, end)) + _HEADINGS["assistant"]
+
+
 def _said(pieces: Sequence[Piece], length: int) -> np.ndarray[Any, Any]:
     """For every character whether the assistant says it."""
     said = np.zeros(length + 1, dtype=bool)
@@ -104,16 +123,25 @@ def _headed(conversation: Conversation, end: str) -> list[Piece]:
     if conversation.plain:
         prompt, answer = conversation.messages
         return [(prompt.content, False), (answer.content + end, True)]
+    return _headed_turns(conversation.messages, end)[:-1]
+
+
+def _headed_turns(messages: Sequence[Message], end: str) -> list[Piece]:
+    """Each message under the heading of its role, with a gap behind it."""
     pieces: list[Piece] = []
-    for message in conversation.messages:
+    for message in messages:
         own = message.role == "assistant"
         pieces += [(_HEADINGS[message.role], False), (message.content + (end if own else ""), own), (_GAP, False)]
-    return pieces[:-1]
+    return pieces
+
+
+def _turns(messages: Sequence[Message]) -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.content} for message in messages]
 
 
 def _templated(conversation: Conversation, tokenizer: Any) -> list[Piece]:
     """What the tokenizer's chat template adds with each answer is the assistant's, its closing token included."""
-    turns = [{"role": message.role, "content": message.content} for message in conversation.messages]
+    turns = _turns(conversation.messages)
     pieces: list[Piece] = []
     text = ""
     for place, turn in enumerate(turns):

@@ -66,7 +66,7 @@ def _encode(rows: Rows, encoder: Encoder, most: int) -> _Encoded:
         if "token_type_ids" in encoded:
             types.add(encoded["token_type_ids"])
         for index, (context, answers) in zip(range(len(encoded["input_ids"])), cells, strict=False):
-            places = _context_places(encoded, index)
+            places = context_places(encoded, index)
             offsets.add([[edge for place in places for edge in place]])
             true.add([as_bytes([context, [answer.text for answer in answers]])])
             found = located(context, answers)
@@ -87,17 +87,18 @@ def _encode(rows: Rows, encoder: Encoder, most: int) -> _Encoded:
 
 def _chunks(questions: Texts, contexts: Texts, encoder: Encoder, most: int) -> Any:
     """Questions cut to their share, then pairs of which only the context is cut."""
-    asked = [_cut_text(question, encoder, most // _QUESTION_SHARE) for question in questions]
+    asked = [cut_question(question, encoder, most) for question in questions]
     return encoder.chunks(asked, contexts, truncation="only_second", max_length=most, return_offsets_mapping=True)
 
 
-def _cut_text(text: str, encoder: Encoder, tokens: int) -> str:
+def cut_question(text: str, encoder: Encoder, most: int) -> str:
+    """The question, cut so that half of a row of `most` tokens is left for the context."""
     places = encoder.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-    kept: list[tuple[int, int]] = places["offset_mapping"][:tokens]
+    kept: list[tuple[int, int]] = places["offset_mapping"][: most // _QUESTION_SHARE]
     return text[: kept[-1][1]] if kept else text
 
 
-def _context_places(encoded: Any, index: int) -> list[tuple[int, int]]:
+def context_places(encoded: Any, index: int) -> list[tuple[int, int]]:
     """For every token the characters of the context that it covers, or (-1, -1)."""
     sides: Sequence[int | None] = encoded.sequence_ids(index)
     places = encoded["offset_mapping"][index]

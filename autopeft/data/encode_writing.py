@@ -11,7 +11,7 @@ from autopeft.data.ragged_writer import RaggedWriter
 from autopeft.data.references import references
 from autopeft.data.rows import Rows
 from autopeft.data.task_data import EncodedSplit, Ragged, TaskData
-from autopeft.data.templates import PROMPT_END, sources, targets
+from autopeft.data.templates import PromptForm, sources, targets
 from autopeft.domain.tasks import TaskSpec
 
 Splits = Mapping[str, Rows]
@@ -22,8 +22,9 @@ def encode_source_and_target(
 ) -> TaskData:
     """For an encoder-decoder: two rows of tokens, each cut to a length of its own."""
     written = {split: targets(task, rows) for split, rows in splits.items()}
+    form = PromptForm.of(task, splits["train"].texts)
     asked, most, cut = encode_inputs(
-        {s: (sources(task, rows), None) for s, rows in splits.items()}, encoder, max_length
+        {s: (sources(form, rows), None) for s, rows in splits.items()}, encoder, max_length
     )
     answers, most_written, cut_answers = encode_inputs(
         {s: (texts, None) for s, texts in written.items()}, encoder, None
@@ -47,9 +48,11 @@ def encode_source_and_target(
 def encode_prompt_and_answer(
     data: TaskData, splits: Splits, encoder: Encoder, max_length: int | None, task: TaskSpec
 ) -> TaskData:
-    """For a decoder: source, a line break and target as one row, of which the target alone is learned."""
+    """For a decoder: source, closing and target as one row, of which the target alone is learned."""
     written = {split: targets(task, rows) for split, rows in splits.items()}
-    prompts = {split: prompt_tokens(sources(task, rows), encoder) for split, rows in splits.items()}
+    form = PromptForm.of(task, splits["train"].texts)
+    closing = encoder.plain(form.closing)
+    prompts = {split: prompt_tokens(sources(form, rows), closing, encoder) for split, rows in splits.items()}
     answers = {split: _answer_tokens(texts, encoder) for split, texts in written.items()}
     whole = prompts["train"].lengths + answers["train"].lengths
     most = max_length or length_from(whole, encoder.limit)
@@ -59,7 +62,7 @@ def encode_prompt_and_answer(
         data,
         splits={
             split: replace(
-                join(prompts[split], answers[split].cut_to(most_written), most, encoder),
+                join(prompts[split], answers[split].cut_to(most_written), most, len(closing)),
                 references=references(text.strip() for text in written[split]),
             )
             for split in splits
@@ -70,14 +73,14 @@ def encode_prompt_and_answer(
     )
 
 
-def prompt_tokens(texts: Sequence[str], encoder: Encoder) -> Ragged:
-    """What a decoder reads: the text as the tokenizer begins one, without an end, and a line break."""
+def prompt_tokens(texts: Sequence[str], closing: list[int], encoder: Encoder) -> Ragged:
+    """What a decoder reads: the text as the tokenizer begins one, without an end, and the closing's tokens."""
     tokens = encoder(texts).input_ids
-    line_break, end = encoder.plain(PROMPT_END), encoder.end
+    end = encoder.end
     writer = RaggedWriter()
     for row in range(len(tokens)):
         own = tokens[row].tolist()
-        writer.add([(own[:-1] if own[-1:] == end else own) + line_break])
+        writer.add([(own[:-1] if own[-1:] == end else own) + closing])
     return writer.close()
 
 
@@ -89,9 +92,8 @@ def _answer_tokens(texts: Sequence[str], encoder: Encoder) -> Ragged:
     return writer.close()
 
 
-def join(prompts: Ragged, answers: Ragged, most: int, encoder: Encoder) -> EncodedSplit:
-    """Prompt and answer as one row; a prompt that is too long loses tokens before its closing line break."""
-    closing = len(encoder.plain(PROMPT_END))
+def join(prompts: Ragged, answers: Ragged, most: int, closing: int) -> EncodedSplit:
+    """Prompt and answer as one row; a prompt that is too long loses tokens before its `closing` last ones."""
     ids, labels = RaggedWriter(), RaggedWriter()
     for row in range(len(prompts)):
         prompt, answer = prompts[row].tolist(), answers[row].tolist()

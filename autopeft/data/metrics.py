@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from autopeft.data import class_metrics, number_metrics, tag_metrics, text_metrics
+from autopeft.data.own_metrics import own_metric
 from autopeft.domain.metrics import METRICS, OWN_MARK
-from autopeft.errors import CatalogError, UsageError
+from autopeft.errors import CatalogError
 
 Answers = Sequence[Any] | npt.NDArray[Any]
 Score = Callable[[Any, Any], float]
@@ -47,21 +48,6 @@ ROW_SCORES: dict[str, RowScore] = {
 }
 # A corpus metric that takes long: its error is found by leaving groups of rows out, not by drawing rows anew.
 _SLOW = frozenset({"entity_f1", "token_accuracy", "bleu", "chrf"})
-_OWN: dict[str, Score] = {}
-
-
-def use_own_metric(name: str, function: Score) -> None:
-    """Let `name` stand for a user's own function of (true answers, predicted answers), in this process."""
-    _OWN[name] = function
-
-
-def _own(metric: str) -> Score:
-    if metric not in _OWN:
-        raise UsageError(
-            f"the metric {metric} was given in Python, and this process does not have it",
-            hint="a name in a file never runs code: resume in Python with the function, and with workers=0",
-        )
-    return _OWN[metric]
 
 
 def score(metric: str, labels: Answers, predictions: Answers) -> float:
@@ -77,7 +63,7 @@ def score(metric: str, labels: Answers, predictions: Answers) -> float:
         CatalogError: no such metric of answers; `loss` and `perplexity` come from losses.
     """
     if OWN_MARK in metric:
-        return float(_own(metric)(list(labels), list(predictions)))
+        return float(own_metric(metric)(list(labels), list(predictions)))
     if metric in SCORES:
         return SCORES[metric](labels, predictions)
     if metric not in ROW_SCORES:

@@ -74,10 +74,18 @@ def _reader(role: str, task: TaskSpec, column: str, names: Sequence[str] | None)
     return RoleReader(role, kind, (column,), read, task.answers_with(role))
 
 
+def reads_plain(columns: Mapping[str, str]) -> bool:
+    """Whether prompts are taken as the model should see them: a column called prompt holds such, with nothing beside.
+
+    An instruction is only what is asked.
+    """
+    given = {role for role in _PARTS if role in columns}
+    return "prompt" in columns.get("prompt", "").lower() and given == {"prompt", "completion"}
+
+
 def _parts_reader(columns: Mapping[str, str]) -> RoleReader:
     given = [role for role in _PARTS if role in columns]
-    # A column called prompt holds the text as the model should see it; an instruction is only what is asked.
-    plain = "prompt" in columns["prompt"].lower() and given == ["prompt", "completion"]
+    plain = reads_plain(columns)
 
     def read(*cells_and_place: Any) -> Any:
         place = str(cells_and_place[len(given)]) if len(cells_and_place) > len(given) else ""

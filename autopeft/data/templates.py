@@ -1,30 +1,60 @@
 """Rows written out as one text: what is asked, and what should be answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from autopeft.data.rows import Rows
 from autopeft.domain.tasks import LABEL_ROLE, PLACEHOLDER, TaskSpec
-from autopeft.errors import CatalogError
+from autopeft.errors import DataError
 
-# Between what a decoder reads and what it writes.
+# Between what a decoder reads and what it writes, where the template ends with a role.
 PROMPT_END = "\n"
 _SOURCE, _TARGET = "source", "target"
 
 
-def sources(task: TaskSpec, rows: Rows) -> Sequence[str]:
-    """The text that each row's answer is written after.
+@dataclass(frozen=True, slots=True)
+class PromptForm:
+    """How a row becomes the text that its answer is written after.
 
-    Raises:
-        CatalogError: no template of the task fits the roles that the rows have.
+    Attributes:
+        body: text with roles in braces; cut where a row is too long.
+        closing: what a decoder reads behind it, never cut, which tells it to answer; empty for an encoder-decoder.
     """
-    if not task.templates:
+
+    body: str
+    closing: str
+
+    @classmethod
+    def of(cls, task: TaskSpec, roles: Collection[str]) -> "PromptForm":
+        """By the first of the task's templates that fits the roles that rows have; without any, the source as it is.
+
+        For a decoder, what the template has behind its last role is the closing; where that is nothing, a line break.
+
+        Raises:
+            DataError: no template fits.
+        """
+        template = next((one for one in task.templates or (f"{{{_SOURCE}}}",) if _roles(one) <= set(roles)), None)
+        if template is None:
+            raise DataError(
+                f"no template of {task.id} fits rows with {', '.join(roles)}",
+                hint="name the columns that it reads, or other roles with --prompt-template",
+            )
+        if task.head != "causal-lm":
+            return cls(template, "")
+        end = template.rindex("}") + 1
+        return cls(template[:end], template[end:] or PROMPT_END)
+
+    def fill(self, texts: Mapping[str, str]) -> str:
+        """The body with each role replaced by its text; texts are not read as templates themselves."""
+        return PLACEHOLDER.sub(lambda found: texts[found.group(1)], self.body)
+
+
+def sources(form: PromptForm, rows: Rows) -> Sequence[str]:
+    """The text that each row's answer is written after, without the closing."""
+    if form.body == f"{{{_SOURCE}}}":
         return rows.texts[_SOURCE]
-    template = next((one for one in task.templates if _roles(one) <= rows.texts.keys()), None)
-    if template is None:
-        had = ", ".join(rows.texts)
-        raise CatalogError(f"no template of {task.id} fits {had}", hint=f"mend search_spaces/tasks/{task.id}.yaml")
-    columns = {role: rows.texts[role] for role in _roles(template)}
-    return [filled(template, dict(zip(columns, cells, strict=True))) for cells in zip(*columns.values(), strict=True)]
+    columns = {role: rows.texts[role] for role in _roles(form.body)}
+    return [form.fill(dict(zip(columns, cells, strict=True))) for cells in zip(*columns.values(), strict=True)]
 
 
 def targets(task: TaskSpec, rows: Rows) -> Sequence[str]:
@@ -33,11 +63,6 @@ def targets(task: TaskSpec, rows: Rows) -> Sequence[str]:
         return rows.texts[_TARGET]
     labels = rows.labels if rows.labels is not None else rows.texts[LABEL_ROLE]
     return [task.answer_words.get(label, label) for label in labels]
-
-
-def filled(template: str, cells: Mapping[str, str]) -> str:
-    """The template with each role in braces replaced by its text; texts are not read as templates themselves."""
-    return PLACEHOLDER.sub(lambda found: cells[found.group(1)], template)
 
 
 def _roles(template: str) -> set[str]:

@@ -73,7 +73,7 @@ class Evidence:
         comparisons: quality of methods side by side; these move the ranking.
         campaign: tables of one campaign stand or fall together when a source is left out; by default the id.
         findings: ids of the survey's findings that the table holds as figures.
-        status: verified (seen in the source) or recalled (a prior, which counts half).
+        status: verified (seen in the source) or recalled (a prior, which counts as if half as near).
     """
 
     id: str

@@ -6,13 +6,12 @@ from typing import Any, Literal, Protocol
 
 from autopeft.domain.knobs import Hyperparameters, Value
 from autopeft.domain.methods import MethodSpec
-from autopeft.domain.models import ModelSpec
+from autopeft.domain.models import ModelSpec, Quantization
 from autopeft.domain.tasks import TaskSpec
 from autopeft.domain.work import StepWork
 
 COMPONENTS = ("weights", "adapter", "gradients", "optimizer", "activations", "logits", "temporaries")
 DType = Literal["float32", "bfloat16", "float16"]
-Quantization = Literal["nf4", "nf4-double", "int8"]
 Upcast = Literal["none", "norms", "all"]
 Attention = Literal["sdpa", "eager", "flash"]
 Sharding = Literal["ddp", "fsdp"]

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from autopeft.domain.methods import Source
 
 Kind = Literal["encoder", "decoder", "encoder-decoder"]
+# bitsandbytes' layouts of frozen weights; `nf4-double` quantises the statistics again.
+Quantization = Literal["nf4", "nf4-double", "int8"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,16 @@ class ModelSpec:
         config: the content of config.json.
         path: the local folder with the weights, or None when only the config is known.
         source: where the config comes from.
+        quantization: in which layout training holds the weights; None for those of the files, in float32.
+        unpacked: whether quantised weights are turned back into float32, with what they lost: to merge into.
     """
 
     name: str
     config: Mapping[str, Any]
     path: Path | None = None
     source: str = ""
+    quantization: Quantization | None = None
+    unpacked: bool = False
 
     @property
     def model_type(self) -> str:

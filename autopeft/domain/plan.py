@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields
 from hashlib import sha256
 from typing import Any
 
+from autopeft.domain.models import Quantization
+
 SECONDS_PER_HOUR = 3600.0
 
 
@@ -38,6 +40,7 @@ class SearchRequest:
         allow_overlap: whether rows that two splits share stay where they are.
         class_weights: `balanced` weighs rows in training by how rare their class is, or None.
         metric: that the winner is chosen by, or None for the task's own.
+        prompt_template: how a row is written out for a task that writes its answer, or None for the task's own way.
         catalog: folder of the user's own methods, rules and tasks beside the shipped ones, or None.
         workers: processes that train, each on a device of its own where there are several; 0 trains in this process.
         scheduler: what decides how far a trial is trained.
@@ -52,6 +55,14 @@ class SearchRequest:
         storage: address of a shared study, without its password, or None.
         study: name of the study in it.
         starts: method id -> hyperparameters to begin with, in the place of the recommender's.
+        gpus: of this machine's devices, how many to train on, or None for all that there are.
+        engine: what runs the workers: `processes` or `ray`.
+        ray_address: of the Ray cluster, or None for the one that this machine belongs to.
+        gpus_per_trial: on Ray, GPUs or a share of one for each worker, or None for one where there are any.
+        history: whether what earlier searches found is used, and what this one finds is kept for later ones; None
+            uses it under a budget of time alone, and keeps it.
+        base_precision: layout of the frozen base's weights: nf4, nf4-double or int8; None for float32.
+        track: experiment trackers that are told of every trial.
     """
 
     model: str
@@ -78,6 +89,7 @@ class SearchRequest:
     allow_overlap: bool = False
     class_weights: str | None = None
     metric: str | None = None
+    prompt_template: str | None = None
     catalog: str | None = None
     workers: int = 0
     scheduler: str = "asha"
@@ -91,7 +103,14 @@ class SearchRequest:
     trial_seconds: float | None = None
     storage: str | None = None
     study: str | None = None
+    gpus: int | None = None
+    engine: str = "processes"
+    ray_address: str | None = None
+    gpus_per_trial: float | None = None
+    history: bool | None = None
     starts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    base_precision: Quantization | None = None
+    track: tuple[str, ...] = ()
 
     @property
     def slots(self) -> int:
@@ -113,10 +132,16 @@ class SearchRequest:
         limits = [self.budget_seconds] if self.budget_seconds is not None else []
         return min([*limits, paid / self.slots] if paid is not None else limits, default=None)
 
+    @property
+    def only_time_counts(self) -> bool:
+        """Whether the wall clock alone ends the search: nobody counts on equal repetitions, or on what is not spent."""
+        counts = (self.trials, self.tokens, self.paid_device_seconds)
+        return self.budget_seconds is not None and all(one is None for one in counts)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
-        lists = {"methods": list(self.methods), "objectives": list(self.objectives)}
+        lists = {"methods": list(self.methods), "objectives": list(self.objectives), "track": list(self.track)}
         starts = {name: dict(values) for name, values in self.starts.items()}
         return plain | {"columns": dict(self.columns), "splits": dict(self.splits), "starts": starts} | lists
 
@@ -124,7 +149,8 @@ class SearchRequest:
     def from_dict(cls, plain: Mapping[str, Any]) -> "SearchRequest":
         """The inverse of `to_dict`."""
         objectives = tuple(plain.get("objectives", ("loss",)))
-        return cls(**{**plain, "methods": tuple(plain["methods"]), "objectives": objectives})
+        tuples = {"methods": tuple(plain["methods"]), "objectives": objectives, "track": tuple(plain.get("track", ()))}
+        return cls(**{**plain, **tuples})
 
 
 @dataclass(frozen=True, slots=True)

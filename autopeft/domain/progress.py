@@ -6,6 +6,27 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How the trials of a search stand.
+
+    Attributes:
+        running: that train at this moment.
+        paused: that may be trained further.
+        done: at full length, or given up.
+        failed: with an error, or out of memory.
+        slice_seconds: of a slice, their median; None before the first has ended.
+        step_peak_bytes: the most that a trial's step took so far, measured; None where nothing was.
+    """
+
+    running: int = 0
+    paused: int = 0
+    done: int = 0
+    failed: int = 0
+    slice_seconds: float | None = None
+    step_peak_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """A moment of a search.
 
@@ -13,11 +34,15 @@ class Progress:
         stage: what is going on, in words (`search`, `confirm`, `test`, ...).
         activity: the running piece, such as `trial 7: dora to step 21`.
         done: finished pieces of this stage.
-        best: the best so far, in words, or empty.
+        best: the best so far, in words with its 95 % interval over the rows, or empty.
         trials_started: configurations tried so far.
         trials_failed: of them, failed or out of memory.
         spent_seconds: since the start, over all sessions.
         budget_seconds: wall clock for everything, or None.
+        standing: of the trials; of the search stage alone.
+        trials_allowed: configurations to try at most, or None.
+        next_rung: optimizer step at which the slice that was begun last ends and is compared; None in other stages.
+        full_steps: of a full-length run.
     """
 
     stage: str
@@ -28,6 +53,10 @@ class Progress:
     trials_failed: int
     spent_seconds: float
     budget_seconds: float | None
+    standing: Standing = Standing()
+    trials_allowed: int | None = None
+    next_rung: int | None = None
+    full_steps: int | None = None
 
 
 class Observer(Protocol):

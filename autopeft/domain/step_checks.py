@@ -44,6 +44,11 @@ def refused_method(method: MethodSpec, shape: StepShape) -> Refusal | None:
     # Nothing is known beforehand of what a recorded configuration can do: the trace finds out.
     if shape.quantization is not None and not method.as_recorded and method.can("quantized_base") is not True:
         return _refused(method, "quantized_base", "train on a quantised base", "leave --quantization out, or use lora")
+    if shape.quantization is None and method.can("needs_quantized_base"):
+        return Refusal(
+            f"{method.id} makes up for what quantising the base loses, and this base is not quantised",
+            "quantise it: --quantization nf4, or --base-precision nf4 in search; or use lora",
+        )
     if shape.gradient_checkpointing and method.can("gradient_checkpointing") is False:
         return _refused(
             method,

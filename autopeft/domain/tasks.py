@@ -30,8 +30,10 @@ Objective = Literal[
 ]
 # What a cell of a role holds; `autopeft.data.cells` reads each.
 CellKind = Literal["text", "class", "classes", "number", "tokens", "tags", "spans", "answers", "choices", "messages"]
+_WRITING: tuple[Objective, ...] = ("generation", "language-model", "chat")
 LABEL_ROLE = "label"
 TARGET_ROLE = "target"
+COMPLETION_ROLE = "completion"
 _ANSWERING_KINDS: tuple[CellKind, ...] = ("class", "classes", "number", "tags", "spans", "answers")
 # A role within a template.
 PLACEHOLDER = re.compile(r"\{([a-z_0-9]+)\}")
@@ -121,6 +123,11 @@ class TaskSpec:
         """Outputs of the head where the task fixes them; None where the data decides."""
         return 1 if self.objective == "regression" else None
 
+    @property
+    def writes(self) -> bool:
+        """Whether a row is answered with text of its own rather than with a label, be it a written one."""
+        return self.objective in _WRITING and LABEL_ROLE not in self.columns
+
     def on(self, kind: str) -> "TaskSpec":
         """The task with the head that a base model of `kind` (encoder, decoder, ...) takes for it."""
         return self.with_head(self.heads.get(kind, self.head))
@@ -135,4 +142,4 @@ class TaskSpec:
 
     def answers_with(self, role: str) -> bool:
         """Whether `role` is what a row is answered with, not what it asks."""
-        return role == TARGET_ROLE or self.kind_of(role) in _ANSWERING_KINDS
+        return role in (TARGET_ROLE, COMPLETION_ROLE) or self.kind_of(role) in _ANSWERING_KINDS

@@ -7,15 +7,13 @@ the search is gone, however it went: then this process ends too, at the next ste
 import os
 import select
 import signal
-from pathlib import Path
 from typing import Any
 
-from autopeft.domain.trials import TrialSpec
 from autopeft.errors import AutopeftError
 from autopeft.execution.in_process import InProcessExecutor
 from autopeft.execution.loading import WorkerSetup, worker_from
-from autopeft.execution.messages import decode, encode, plain_evaluation, slice_task
-from autopeft.training.slice import SliceAbandoned
+from autopeft.execution.messages import decode, encode
+from autopeft.execution.obey import answer_to, refusal
 
 _CHUNK_BYTES = 65536
 
@@ -71,39 +69,16 @@ def main() -> None:
     try:
         executor = InProcessExecutor(worker_from(WorkerSetup(**inbox.next())))
     except AutopeftError as error:
-        _answer(answers, _refusal(error))
+        _answer(answers, refusal(error))
         return
     _answer(answers, {"ready": True})
     while True:
         message = inbox.next()
         if message["do"] == "stop":  # it came when the slice had just ended
             continue
-        try:
-            answer = _obey(executor, message, inbox)
-        except SliceAbandoned:
-            answer = {"abandoned": True}
-        except AutopeftError as error:
-            answer = _refusal(error)
-        _answer(answers, answer)
-
-
-def _obey(executor: InProcessExecutor, message: dict[str, Any], inbox: Inbox) -> dict[str, Any]:
-    match message["do"]:
-        case "slice":
-            return {"result": executor.run(slice_task(message), inbox.stop_requested).to_dict()}
-        case "test":
-            return {"evaluation": plain_evaluation(executor.test(*_trained(message)))}
-        case _:
-            executor.export(*_trained(message), Path(message["target"]))
-            return {"exported": True}
-
-
-def _trained(message: dict[str, Any]) -> tuple[TrialSpec, Path, int]:
-    return TrialSpec.from_dict(message["spec"]), Path(message["folder"]), message["step"]
-
-
-def _refusal(error: AutopeftError) -> dict[str, Any]:
-    return {"refused": error.message, "hint": error.hint}
+        answer = answer_to(executor, message, inbox.stop_requested)
+        # The number of the question: an answer that comes late, or twice, is nobody else's.
+        _answer(answers, answer | {"number": message["number"]})
 
 
 def _answer(descriptor: int, message: dict[str, Any]) -> None:

@@ -4,10 +4,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from safetensors import SafetensorError
 from torch import nn
 
 from autopeft.domain.evaluation import Evaluation
 from autopeft.domain.trials import SliceResult, TrialSpec
+from autopeft.errors import DamagedStateError, RunError
 from autopeft.execution.protocol import Finished, ShouldStop, SliceTask, over_time
 from autopeft.memory.measure import measure_step
 from autopeft.modeling.adapter_files import save_adapter
@@ -46,6 +48,8 @@ class InProcessExecutor:
         limit = float("inf") if task.limit_seconds is None else began + task.limit_seconds
         try:
             result: SliceResult | None = self.run(task, lambda: time.perf_counter() > limit or should_stop(task))
+        except DamagedStateError as error:
+            return Finished(task, None, time.perf_counter() - began, error.message)
         except SliceAbandoned:
             seconds = time.perf_counter() - began
             result = over_time(task, seconds) if time.perf_counter() > limit else None
@@ -56,6 +60,7 @@ class InProcessExecutor:
 
         Raises:
             SliceAbandoned: `should_stop` said so.
+            DamagedStateError: the checkpoint cannot be used.
             RunError: the disk is full or not writable.
         """
         return run_slice(
@@ -66,6 +71,7 @@ class InProcessExecutor:
             to_step=task.to_step,
             should_stop=should_stop,
             measure_step=self._measure,
+            restart=task.restart,
         )
 
     def test(self, spec: TrialSpec, folder: Path, step: int) -> Evaluation:
@@ -77,7 +83,11 @@ class InProcessExecutor:
 
     def export(self, spec: TrialSpec, folder: Path, step: int, target: Path) -> None:
         """See `Executor.export`."""
-        save_adapter(self._trained(spec, folder, step), target)
+        model = self._trained(spec, folder, step)
+        try:
+            save_adapter(model, target)
+        except (OSError, SafetensorError) as error:
+            raise RunError(f"cannot write {target}: {error}", hint="make room, then `autopeft resume`") from error
 
     def close(self) -> None:
         """See `Executor.close`."""

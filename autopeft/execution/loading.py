@@ -1,7 +1,7 @@
 """A worker's base model and data, loaded the same way in this process and in another one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,17 @@ import torch
 from transformers import PreTrainedModel
 
 from autopeft.catalog.load import load_catalog
+from autopeft.data.own_metrics import imported_metric, use_own_metric
 from autopeft.data.task_data import TaskData, load_task_data_from
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.metrics import with_metric, writes_answers
-from autopeft.domain.models import ArchitectureSpec, ModelSpec
+from autopeft.domain.models import ArchitectureSpec, ModelSpec, Quantization
 from autopeft.domain.plan import TrainingPlan
 from autopeft.domain.tasks import TaskSpec
+from autopeft.errors import ModelError
 from autopeft.modeling.architecture import architecture_of
 from autopeft.modeling.build import load_base
+from autopeft.modeling.checksums import checksums, difference
 from autopeft.modeling.source import read_model, require_weights
 from autopeft.modeling.tokenizer import load_tokenizer
 from autopeft.training.checkpoint import load_tensors
@@ -36,10 +39,14 @@ class WorkerSetup:
         plan: what every slice shares, as a dict.
         catalog: folder of the user's own methods beside the shipped ones, or None.
         metric: that the user chose, or None for the task's.
+        own_metric: whether it is `module:function` of the user's, which the process imports. Said by the process that
+            was given the function; no file can.
         head_start: file with the head that every run starts from, or None.
         threads: CPU threads, or None for torch's choice.
         budget_bytes: what training may use of the device, or None.
         context_bytes: of it, taken by the device's context.
+        base_precision: layout of the frozen base's weights, or None for float32.
+        base_checksums: of the base's files when the search began, or None for whatever they are.
     """
 
     model: str
@@ -48,10 +55,13 @@ class WorkerSetup:
     plan: Mapping[str, Any]
     catalog: str | None = None
     metric: str | None = None
+    own_metric: bool = False
     head_start: str | None = None
     threads: int | None = None
     budget_bytes: int | None = None
     context_bytes: int = 0
+    base_precision: Quantization | None = None
+    base_checksums: Mapping[str, str] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -62,10 +72,14 @@ def worker_from(setup: WorkerSetup) -> Worker:
     """Load what the setup names.
 
     Raises:
-        AutopeftError: something of it is not there any more, or damaged.
+        AutopeftError: something of it is not there any more, damaged, or not what the search began with.
     """
+    if setup.own_metric and setup.metric is not None:
+        use_own_metric(setup.metric, imported_metric(setup.metric))
     catalog = load_catalog(beside=setup.catalog)
-    model = read_model(setup.model, catalog)
+    model = replace(read_model(setup.model, catalog), quantization=setup.base_precision)
+    if setup.base_checksums is not None:
+        _require_the_same_base(require_weights(model), setup.base_checksums)
     architecture = architecture_of(model.config, catalog)
     worker = load_worker(
         model,
@@ -78,6 +92,16 @@ def worker_from(setup: WorkerSetup) -> Worker:
     )
     hold_to_budget(worker.device, setup.budget_bytes, setup.context_bytes)
     return worker if setup.head_start is None else with_head_start(worker, load_tensors(Path(setup.head_start)))
+
+
+def _require_the_same_base(folder: Path, recorded: Mapping[str, str]) -> None:
+    """A process that replaces another, hours later, must not go on with another model."""
+    changed = difference(recorded, checksums(folder))
+    if changed is not None:
+        raise ModelError(
+            f"the base model in {folder} is not what the search began with: {changed}",
+            hint="restore it, then `autopeft resume`",
+        )
 
 
 def load_worker(

@@ -24,10 +24,14 @@ def decode(line: bytes) -> dict[str, Any]:
     Raises:
         ValueError: it is none.
     """
-    message = json.loads(line)
+    message = json.loads(line, parse_constant=_refused)
     if not isinstance(message, dict):
         raise ValueError("no JSON object")
     return message
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def slice_message(task: SliceTask) -> dict[str, Any]:
@@ -38,13 +42,15 @@ def slice_message(task: SliceTask) -> dict[str, Any]:
         "folder": str(task.folder),
         "from_step": task.from_step,
         "to_step": task.to_step,
+        "restart": task.restart,
     }
 
 
 def slice_task(message: Mapping[str, Any]) -> SliceTask:
     """What `slice_message` asks for; the limit of time is the asker's to keep."""
     spec = TrialSpec.from_dict(message["spec"])
-    return SliceTask(spec, Path(message["folder"]), message["from_step"], message["to_step"])
+    folder, steps = Path(message["folder"]), (message["from_step"], message["to_step"])
+    return SliceTask(spec, folder, *steps, restart=message["restart"])
 
 
 def plain_evaluation(evaluation: Evaluation) -> dict[str, Any]:

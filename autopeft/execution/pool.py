@@ -3,46 +3,25 @@
 import select
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from autopeft.domain.evaluation import Evaluation
 from autopeft.domain.trials import SliceResult, TrialSpec
-from autopeft.errors import RunError
+from autopeft.errors import DamagedStateError, RunError
 from autopeft.execution.loading import WorkerSetup
 from autopeft.execution.messages import STOP, evaluation_from, slice_message
 from autopeft.execution.protocol import Finished, ShouldStop, SliceTask, over_time
-from autopeft.execution.worker_process import WorkerDied, WorkerProcess
+from autopeft.execution.seat import Seat, sensible_result
+from autopeft.execution.worker_process import NONSENSE, WorkerDied, WorkerProcess
 
 TICK_SECONDS = 0.1
 # A worker that was asked to stop answers between two steps; one that takes so much longer hangs.
 GRACE_SECONDS = 30.0
+# A worker that has used no processor time for so long, though it was asked for something, hangs.
+IDLE_SECONDS = 600.0
 # A slice in which so many workers have died is to blame for it itself.
 MOST_DEATHS = 2
-
-
-@dataclass(slots=True)
-class _Seat:
-    """A place for a worker, and the slice that it works on.
-
-    Attributes:
-        worker: in the place.
-        task: being run, or None.
-        began: on the clock: when a ready worker had the task.
-        first_began: likewise, before anything was repeated.
-        deaths: of workers over this task.
-        stillborn: workers in a row that died before they were ready.
-        stop_sent: on the clock, or None.
-    """
-
-    worker: WorkerProcess
-    task: SliceTask | None = None
-    began: float = 0.0
-    first_began: float | None = None
-    deaths: int = 0
-    stillborn: int = 0
-    stop_sent: float | None = None
 
 
 class WorkerPool:
@@ -74,9 +53,9 @@ class WorkerPool:
         self._note = note
         self._clock = clock
         self._ended: list[Finished] = []
-        self._seats: list[_Seat] = []
+        self._seats: list[Seat] = []
         for place in range(workers):
-            self._seats.append(_Seat(self._start(place)))
+            self._seats.append(Seat(self._start(place)))
 
     @property
     def process_ids(self) -> list[int]:
@@ -126,47 +105,61 @@ class WorkerPool:
         except OSError as error:
             raise RunError(f"no worker process can be started: {error}", hint="lower --workers") from error
 
-    def _replace(self, seat: _Seat, why: str) -> None:
+    def _replace(self, seat: Seat, why: str) -> None:
         place = self._seats.index(seat)
         self._note(f"worker {place} {why}: a new one takes its place")
         seat.worker.kill()
         seat.worker = self._start(place)
 
-    def _hand_over(self, seat: _Seat) -> None:
+    def _hand_over(self, seat: Seat) -> None:
         assert seat.task is not None
         seat.began, seat.stop_sent = self._clock(), None
         seat.first_began = seat.began if seat.first_began is None else seat.first_began
-        seat.worker.send(slice_message(seat.task))
+        seat.ask(slice_message(seat.task))
 
-    def _listen(self, seat: _Seat) -> None:
+    def _listen(self, seat: Seat) -> None:
         try:
             message = seat.worker.receive()
+            if message is not None:
+                self._take(seat, message)
         except WorkerDied as death:
             self._bury(seat, str(death))
-            return
-        if message is not None:
-            self._take(seat, message)
 
-    def _take(self, seat: _Seat, message: Mapping[str, Any]) -> None:
-        match message:
-            case {"ready": _}:
-                seat.worker.ready, seat.stillborn = True, 0
-                seat.first_began = self._clock() if seat.deaths == 0 else seat.first_began
-                seat.began = self._clock()
-            case {"result": result}:
-                kept = SliceResult.from_dict(result)
-                self._end(seat, kept)
-                if kept.failure == "oom":
-                    self._replace(seat, "ran out of memory")
-                elif "CUDA error" in (kept.error or ""):  # the device is lost to this process for every later slice
-                    self._replace(seat, "lost its device")
-            case {"abandoned": _}:
-                self._end(seat, self._given_up(seat))
-            case _:
-                seat.task = None
-                raise _refusal(message)
+    def _take(self, seat: Seat, message: Mapping[str, Any]) -> None:
+        """What a worker says.
 
-    def _bury(self, seat: _Seat, cause: str) -> None:
+        Raises:
+            WorkerDied: that was no answer to what it was asked.
+            RunError: it refused.
+        """
+        if "ready" in message:
+            self._begin(seat)
+        elif seat.worker.ready and message.get("number") != seat.number:
+            return  # the second answer to an earlier question
+        elif "result" in message:
+            kept = sensible_result(seat, message["result"])
+            self._end(seat, kept)
+            if kept.failure == "oom":
+                self._replace(seat, "ran out of memory")
+            elif "CUDA error" in (kept.error or ""):  # the device is lost to this process for every later slice
+                self._replace(seat, "lost its device")
+        elif "lost" in message:
+            self._end(seat, None, lost=str(message["lost"]))
+        elif "abandoned" in message:
+            self._end(seat, self._given_up(seat))
+        elif "refused" in message:
+            seat.task = None
+            raise _refusal(message)
+        else:
+            raise WorkerDied(NONSENSE)
+
+    def _begin(self, seat: Seat) -> None:
+        """The worker has loaded everything: only from now on does its slice take time."""
+        seat.worker.ready, seat.stillborn = True, 0
+        seat.first_began = self._clock() if seat.deaths == 0 else seat.first_began
+        seat.began = self._clock()
+
+    def _bury(self, seat: Seat, cause: str) -> None:
         """Put another worker in the dead one's place; it repeats the slice, unless that is to blame."""
         if not seat.worker.ready:
             self._bury_stillborn(seat, cause)
@@ -182,7 +175,7 @@ class WorkerPool:
             error = f"{seat.deaths} workers ended in this slice; the last {cause}"
             self._end(seat, SliceResult.failed(from_step, error, wall_seconds=self._clock() - seat.began))
 
-    def _bury_stillborn(self, seat: _Seat, cause: str) -> None:
+    def _bury_stillborn(self, seat: Seat, cause: str) -> None:
         """Try once more to load, since that is nothing that the slice could be blamed for."""
         seat.stillborn += 1
         cause = f"{cause} while it loaded the model"
@@ -192,9 +185,14 @@ class WorkerPool:
         if seat.task is not None:
             self._hand_over(seat)
 
-    def _watch(self, seat: _Seat, should_stop: ShouldStop) -> None:
-        """Ask a slice to stop that is to or has taken too long; end a worker that does not listen."""
-        if seat.task is None or not seat.worker.ready:
+    def _watch(self, seat: Seat, should_stop: ShouldStop) -> None:
+        """Ask a slice to stop that is to or has taken too long; end a worker that hangs or does not listen."""
+        if seat.task is None:
+            return
+        if self._hangs(seat):
+            self._bury(seat, f"has used no processor time for {IDLE_SECONDS:.0f} s")
+            return
+        if not seat.worker.ready:
             return
         if seat.stop_sent is None:
             if self._is_late(seat) or should_stop(seat.task):
@@ -205,17 +203,20 @@ class WorkerPool:
             self._replace(seat, "does not answer")
             self._end(seat, result)
 
-    def _is_late(self, seat: _Seat) -> bool:
+    def _hangs(self, seat: Seat) -> bool:
+        return seat.worker.idle_seconds(self._clock()) > IDLE_SECONDS
+
+    def _is_late(self, seat: Seat) -> bool:
         limit = seat.task.limit_seconds if seat.task else None
         return limit is not None and self._clock() - seat.began > limit
 
-    def _given_up(self, seat: _Seat) -> SliceResult | None:
+    def _given_up(self, seat: Seat) -> SliceResult | None:
         assert seat.task is not None
         return over_time(seat.task, self._clock() - seat.began) if self._is_late(seat) else None
 
-    def _end(self, seat: _Seat, result: SliceResult | None) -> None:
+    def _end(self, seat: Seat, result: SliceResult | None, lost: str | None = None) -> None:
         assert seat.task is not None and seat.first_began is not None
-        self._ended.append(Finished(seat.task, result, self._clock() - seat.first_began))
+        self._ended.append(Finished(seat.task, result, self._clock() - seat.first_began, lost))
         seat.task = None
 
     def _ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -226,7 +227,7 @@ class WorkerPool:
         """
         seat = self._seats[0]
         for _ in range(MOST_DEATHS):
-            seat.worker.send(message)
+            seat.ask(message)
             try:
                 return self._answer(seat)
             except WorkerDied as death:
@@ -234,18 +235,26 @@ class WorkerPool:
                 self._replace(seat, cause)
         raise RunError(f"a worker {cause}, twice over the same work", hint=f"see {self._logs}")
 
-    def _answer(self, seat: _Seat) -> dict[str, Any]:
+    def _answer(self, seat: Seat) -> dict[str, Any]:
         while True:
+            if not (seat.worker.has_message or select.select([seat.worker], [], [], TICK_SECONDS)[0]):
+                if self._hangs(seat):
+                    raise WorkerDied(f"has used no processor time for {IDLE_SECONDS:.0f} s")
+                continue
             message = seat.worker.receive()
             if message is None:
                 continue
-            if "refused" in message:
-                raise _refusal(message)
             if "ready" in message:
                 seat.worker.ready = True
+            elif seat.worker.ready and message.get("number") != seat.number:
                 continue
-            return message
+            elif "lost" in message:
+                raise DamagedStateError(str(message["lost"]))
+            elif "refused" in message:
+                raise _refusal(message)
+            else:
+                return message
 
 
 def _refusal(message: Mapping[str, Any]) -> RunError:
-    return RunError(message["refused"], hint=message["hint"])
+    return RunError(str(message["refused"]), hint=message.get("hint"))

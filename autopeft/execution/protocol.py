@@ -19,6 +19,7 @@ class SliceTask:
         from_step: of the checkpoint to go on from; 0 starts from scratch.
         to_step: optimizer steps done in all when the slice ends.
         limit_seconds: the most it may take, or None.
+        restart: the checkpoint is lost: the steps up to `from_step` are trained once more, and count for nothing else.
     """
 
     spec: TrialSpec
@@ -26,6 +27,7 @@ class SliceTask:
     from_step: int
     to_step: int
     limit_seconds: float | None = None
+    restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,13 @@ class Finished:
         task: what was submitted.
         result: what it gave; None where it was abandoned and nothing of it was kept.
         wall_seconds: from its submission to its end, what was repeated included.
+        lost: why the checkpoint that it should go on from cannot be used, or None; there is no result then.
     """
 
     task: SliceTask
     result: SliceResult | None
     wall_seconds: float
+    lost: str | None = None
 
 
 ShouldStop = Callable[[SliceTask], bool]
@@ -73,11 +77,20 @@ class Executor(Protocol):
         ...
 
     def test(self, spec: TrialSpec, folder: Path, step: int) -> Evaluation:
-        """The test split under the checkpoint at `step`, in float32."""
+        """The test split under the checkpoint at `step`, in float32.
+
+        Raises:
+            DamagedStateError: the checkpoint cannot be used.
+        """
         ...
 
     def export(self, spec: TrialSpec, folder: Path, step: int, target: Path) -> None:
-        """Write the checkpoint at `step` as a normal adapter folder."""
+        """Write the checkpoint at `step` as a normal adapter folder.
+
+        Raises:
+            DamagedStateError: the checkpoint cannot be used.
+            RunError: the disk is full or not writable.
+        """
         ...
 
     def close(self) -> None:

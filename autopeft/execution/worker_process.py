@@ -12,6 +12,7 @@ from autopeft.execution.loading import WorkerSetup
 from autopeft.execution.messages import decode, encode
 
 _CHUNK_BYTES = 65536
+NONSENSE = "answered nonsense"
 
 
 class WorkerDied(Exception):
@@ -46,6 +47,7 @@ class WorkerProcess:
             )
         self.ready = False
         self._buffer = b""
+        self._progress: tuple[float, float] | None = None
         self.send(setup.to_dict())
 
     @property
@@ -61,10 +63,25 @@ class WorkerProcess:
     def send(self, message: Mapping[str, Any]) -> None:
         """Ask something; a process that is gone is found out when its answer is read."""
         assert self._process.stdin is not None  # a pipe was asked for
+        self._progress = None
         try:
             self._process.stdin.write(encode(message))
         except (OSError, ValueError):
             self._process.kill()
+
+    def idle_seconds(self, now: float) -> float:
+        """For how long, since it was asked something, it has used no processor time; to be asked from time to time.
+
+        A worker that waits for ever, in a deadlock or stopped by a signal, uses none; one that loads, trains or waits
+        for a GPU does. Where the system does not tell (there is no /proc), the answer is 0.
+
+        Args:
+            now: on a clock that never goes backwards.
+        """
+        used = _processor_seconds(self.process_id)
+        if used is None or self._progress is None or self._progress[0] != used:
+            self._progress = (0.0 if used is None else used, now)
+        return 0.0 if used is None else now - self._progress[1]
 
     @property
     def has_message(self) -> bool:
@@ -88,7 +105,7 @@ class WorkerProcess:
         try:
             return decode(line)
         except ValueError as error:
-            raise WorkerDied("answered nonsense") from error
+            raise WorkerDied(NONSENSE) from error
 
     def cause_of_death(self) -> str:
         """In words; waits for the end of the process."""
@@ -106,3 +123,12 @@ class WorkerProcess:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+def _processor_seconds(process_id: int) -> float | None:
+    """Of all its threads, so far; None where that is not known."""
+    try:
+        fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError, ValueError):
+        return None

@@ -32,7 +32,7 @@ class CountedMasks(TorchFunctionMode):
             count, dimensions = self._trues[args[0]], args[0].dim()
             return tuple(torch.empty(count, dtype=torch.int64, device="meta") for _ in range(dimensions))
         out = func(*args, **given)
-        if func is Tensor.scatter_ and out.is_meta and out.dtype == torch.bool:
+        if func is Tensor.scatter_ and len(args) == 4 and out.is_meta and out.dtype == torch.bool:
             self._trues[out] = args[2].numel()
         elif getattr(func, "__name__", "") in _SAME_TRUES and self._counts(args[0]):
             self._trues[out] = self._trues[args[0]]

@@ -12,6 +12,7 @@ _PICK_LAYERS = (
     "target_parameters",
     "last_blocks",
     "dropped_share",
+    "mixes",
 )
 # Fields for how many layers in a row share a matrix.
 _SHARE_LAYERS = ("stride_A",)

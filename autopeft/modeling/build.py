@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +17,8 @@ from autopeft.domain.tasks import HEADS, TaskSpec
 from autopeft.errors import ModelError
 from autopeft.modeling.config import first_line, transformers_config
 from autopeft.modeling.heads import ABSENT_MODULES, head_modules
-from autopeft.modeling.quantize import quantize, upcast_unquantized
+from autopeft.modeling.quantize import quantize, unquantized_modules, upcast_unquantized
+from autopeft.modeling.quantized_base import keep_layout, quantized_loading
 from autopeft.modeling.quiet import quiet_transformers
 from autopeft.modeling.source import require_weights
 from autopeft.modeling.tying import untie_output
@@ -82,10 +84,10 @@ def load_base(
     seed and reported by `heads.head_modules`, so that it gets trained and saved with the adapter.
 
     Args:
-        model: with a folder, or a hub id whose files are fetched.
+        model: with a folder, or a hub id whose files are fetched; says whether the weights are quantised.
         task: decides the head.
         num_labels: outputs of a classification head.
-        dtype: of the weights.
+        dtype: of the weights; on a quantised base of the rest, and of products.
         device: where they go.
 
     Returns:
@@ -93,31 +95,85 @@ def load_base(
 
     Raises:
         ModelError: there are no usable weights, or they do not fit the config.
+        MissingDependencyError: the base is to be quantised, and what does that is not installed.
     """
     folder = require_weights(model)
     config = transformers_config(model, task, num_labels)
     auto_class = _auto_class(model, task, config)
+    how = {"config": config, "dtype": getattr(torch, dtype), "key_mapping": _renamed(auto_class, config)}
+    if model.quantization is None:
+        base, report = _read(auto_class, folder, **how)
+        _note_absent(base, model, report)
+        return base.requires_grad_(False).to(device).eval()
+    base = _read_quantized(auto_class, folder, model, how, device)
+    return base.requires_grad_(False).eval()
+
+
+def _read_quantized(
+    auto_class: Any, folder: Path, model: ModelSpec, how: dict[str, Any], device: torch.device | str
+) -> PreTrainedModel:
+    """The base with its linear layers in 4 or 8 bits; heads, and what has no weights in the files, stay as they are."""
+    assert model.quantization is not None
+    with torch.device("meta"):
+        plain: PreTrainedModel = auto_class.from_config(how["config"])
+    kept = unquantized_modules(plain)
+    while True:
+        asked = quantized_loading(model.quantization, kept, how["dtype"], device)
+        base, report = _read(auto_class, folder, **how, **asked)
+        _note_absent(base, model, report)
+        # What was absent is known only now, and has to train: it is read again, unquantised.
+        lacking = [name for name in head_modules(base) if name not in kept]
+        if not lacking:
+            return _unpacked(base, how["dtype"]) if model.unpacked else keep_layout(base)
+        kept += lacking
+
+
+def _unpacked(base: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
+    with quiet_transformers():
+        plain: PreTrainedModel = base.dequantize(dtype=dtype)
+    return plain
+
+
+def _read(auto_class: Any, folder: Path, **how: Any) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """The model, and what transformers says about missing and unfitting weights."""
     with quiet_transformers(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(_ABSENT_WEIGHTS_SEED)
         try:
             loaded, report = auto_class.from_pretrained(
                 folder,
-                config=config,
-                dtype=getattr(torch, dtype),
                 use_safetensors=True,
                 trust_remote_code=False,
                 local_files_only=True,
                 ignore_mismatched_sizes=True,
                 output_loading_info=True,
+                **how,
             )
         except Exception as error:  # safetensors, transformers and torch each raise their own kinds here
             raise ModelError(
                 f"the weights in {folder} cannot be loaded: {first_line(error)}",
                 hint="check that config.json and model.safetensors belong together and are complete",
             ) from error
-    base: PreTrainedModel = loaded
-    _note_absent(base, model, report)
-    return base.requires_grad_(False).to(device).eval()
+    return loaded, report
+
+
+def renamed_weights(model: ModelSpec, task: TaskSpec) -> dict[str, str] | None:
+    """Pattern -> replacement for the names of pretrained weights, where the task's class calls its base otherwise.
+
+    Llama's and its relatives' models for question answering say `transformer` where their checkpoints say `model`.
+    What is given as transformers' `key_mapping`; None where names agree.
+
+    Raises:
+        ModelError: the config cannot be used, or the model has no head for the task.
+    """
+    config = transformers_config(model, task, 2)  # the names hang on no count; transformers refuses a single class
+    return _renamed(_auto_class(model, task, config), config)
+
+
+def _renamed(auto_class: Any, config: PreTrainedConfig) -> dict[str, str] | None:
+    built = auto_class._model_mapping[type(config)]
+    family = next(one for one in built.__mro__[1:] if issubclass(one, PreTrainedModel))
+    own, usual = built.base_model_prefix, family.base_model_prefix
+    return {rf"^{re.escape(usual)}\.": f"{own}."} if usual and own != usual else None
 
 
 def enable_gradient_checkpointing(model: PreTrainedModel) -> None:

@@ -25,12 +25,11 @@ def head_modules(model: PreTrainedModel) -> tuple[str, ...]:
     absent: tuple[str, ...] = getattr(model, ABSENT_MODULES, ())
     if type(model).__name__.endswith(_HEADLESS_SUFFIXES):
         return absent
-    children = (
-        name
-        for name, child in model.named_children()
-        if name != model.base_model_prefix and any(True for _ in child.parameters())
-    )
-    return (*children, *absent)
+    children = [(name, child) for name, child in model.named_children() if any(True for _ in child.parameters())]
+    if hasattr(model, model.base_model_prefix):
+        return (*(name for name, _ in children if name != model.base_model_prefix), *absent)
+    # T5 holds its pretrained parts, tables and stacks of blocks, side by side with the head.
+    return (*(name for name, child in children if isinstance(child, nn.Linear)), *absent)
 
 
 def reset_head(model: PreTrainedModel, seed: int) -> None:

@@ -17,6 +17,7 @@ from autopeft.domain.tasks import TaskSpec
 from autopeft.errors import ModelError
 from autopeft.modeling.architecture import target_regex
 from autopeft.modeling.config import first_line
+from autopeft.modeling.loftq import takes_loftq_start
 from autopeft.modeling.recorded_config import recorded_config
 
 HEAD = "HEAD"
@@ -59,6 +60,8 @@ def peft_config_of(
     if heads:
         fields |= {"modules_to_save": list(heads)}
     fields |= dict(method.settings)
+    if takes_loftq_start(method):
+        fields["init_lora_weights"] = True
     fields |= {
         field: target_regex(architecture, roles, model, method=method.id) for field, roles in method.targets.items()
     }

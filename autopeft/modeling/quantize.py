@@ -8,7 +8,8 @@ from transformers.pytorch_utils import Conv1D
 from transformers.quantizers.base import get_keys_to_not_convert
 from transformers.quantizers.quantizers_utils import should_convert_module
 
-from autopeft.domain.memory import Quantization, Upcast
+from autopeft.domain.memory import Upcast
+from autopeft.domain.models import Quantization
 from autopeft.errors import ModelError
 from autopeft.modeling.heads import head_modules
 from autopeft.modeling.quantized_layers import QuantizedLinear, QuantizedLora
@@ -33,7 +34,7 @@ def quantize(
     Raises:
         ModelError: it has no layer that could be quantised.
     """
-    kept = [*get_keys_to_not_convert(model), *head_modules(model)]
+    kept = unquantized_modules(model)
     found = [
         (name, module)
         for name, module in model.named_modules()
@@ -57,6 +58,11 @@ def quantize(
         )
         model.set_submodule(name, quantised)
     return model.requires_grad_(False)
+
+
+def unquantized_modules(model: PreTrainedModel) -> list[str]:
+    """Names of the modules that stay as they are in a quantised base: the output layer, and the head, which trains."""
+    return [*get_keys_to_not_convert(model), *head_modules(model)]
 
 
 def upcast_unquantized(model: PreTrainedModel, which: Upcast) -> None:

@@ -15,7 +15,7 @@ import torch
 from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import Tensor, nn
 
-from autopeft.domain.memory import Quantization
+from autopeft.domain.models import Quantization
 
 BLOCK = 64
 NESTED_BLOCK = 256

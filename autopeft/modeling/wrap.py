@@ -17,6 +17,7 @@ from autopeft.errors import ModelError
 from autopeft.modeling.clone import clone_sharing_weights
 from autopeft.modeling.config import first_line
 from autopeft.modeling.heads import head_modules, reset_head
+from autopeft.modeling.loftq import start_from_quantisation, takes_loftq_start
 from autopeft.modeling.peft_config import FULL, peft_config_of
 from autopeft.modeling.quantize import use_quantized_lora
 from autopeft.modeling.size_rules import check_sizes
@@ -95,6 +96,8 @@ def _with_adapter(
                 f"{method.id} cannot be put on this {architecture.id} model: {first_line(error)}",
                 hint="choose another method, or other hyperparameters",
             ) from error
+    if takes_loftq_start(method):
+        start_from_quantisation(wrapped)
     # peft adds names of its own to those given; a saved adapter should name each once.
     if getattr(config, "modules_to_save", None) is not None:
         config.modules_to_save = list(dict.fromkeys(config.modules_to_save))

@@ -12,7 +12,7 @@ from torch import nn
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.models import ArchitectureSpec
 from autopeft.domain.tasks import TaskSpec
-from autopeft.errors import ModelError
+from autopeft.errors import ModelError, RankError
 
 _ADVICE = "this combination of method and model is not supported; choose another method"
 
@@ -98,9 +98,9 @@ def _check_ranks(model: PeftModel, method: MethodSpec) -> None:
         widest = min(getattr(layer, "in_features", 0) or 0, getattr(layer, "out_features", 0) or 0)
         if isinstance(ranks, dict) and widest and max(ranks.values(), default=0) > widest:
             short = name.removeprefix("base_model.model.")
-            raise ModelError(
+            raise RankError(
                 f"rank {max(ranks.values())} of {method.id} exceeds the size of {short}, which is {widest}",
-                hint=f"choose a rank of at most {widest}",
+                greatest=widest,
             )
 
 

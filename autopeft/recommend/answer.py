@@ -12,14 +12,14 @@ from autopeft.domain.methods import MethodSpec
 from autopeft.domain.models import ArchitectureSpec, ModelSpec
 from autopeft.domain.recommendation import Candidate, Exclusion, Recommendation
 from autopeft.domain.rules import Reason, Rule
-from autopeft.domain.tasks import LABEL_ROLE, TaskSpec
+from autopeft.domain.tasks import TaskSpec
 from autopeft.errors import InputError
 from autopeft.recommend.advice import advised
 from autopeft.recommend.alternatives import consider
 from autopeft.recommend.batch import FittedStep, fit_step
 from autopeft.recommend.engine import firing_rules, judge
 from autopeft.recommend.evidence_terms import POINTS
-from autopeft.recommend.facts import FEW_TRIALS, gather_facts
+from autopeft.recommend.facts import gather_facts
 from autopeft.recommend.fit import catalog_objections, over_budget, step_objections, weights_fit
 from autopeft.recommend.nearness import Situation
 from autopeft.recommend.options import Options
@@ -30,7 +30,6 @@ from autopeft.recommend.requirements import measured_overheads, too_large, unmet
 # Learning rates worth a trial at first lie within this factor of the start: the survey's own grid, 5e-5 to 1e-3, spans
 # about its square (Guitaricet/peft_comparison, run_grid_search.py).
 RATE_FACTOR: Final = 5.0
-_WRITING: Final = ("generation", "language-model", "chat")
 
 
 def recommend_methods(  # noqa: PLR0913 - the entry of a pure package: all that it needs is handed in
@@ -92,8 +91,7 @@ def recommend_methods(  # noqa: PLR0913 - the entry of a pure package: all that 
             steps[method.id] = outcome
             verdicts[method.id] += _precision(outcome, options)
             estimated.append((method, _comparable(outcome)))
-    few_trials = options.trials <= FEW_TRIALS
-    ranked = score_methods(estimated, verdicts, quality, options.objective, few_trials=few_trials)
+    ranked = score_methods(estimated, verdicts, quality, options.objective, trials=options.trials)
     candidates = tuple(_candidate(rank, one, steps[one.method.id]) for rank, one in enumerate(ranked, start=1))
     advice = consider(candidates, excluded, options)
     return Recommendation(model.name, task.id, options.budget_bytes, candidates, tuple(excluded), facts, advice)
@@ -204,7 +202,7 @@ def _situation(task: TaskSpec, architecture: ArchitectureSpec, base_parameters: 
 
 def _task_kind(task: TaskSpec) -> TaskKind | None:
     """Labels or texts; plain text-to-text may be either, so both kinds of evidence count."""
-    if task.objective not in _WRITING or LABEL_ROLE in task.columns:
+    if not task.writes:
         return "understanding"
     return None if task.head == "seq2seq-lm" and task.id == task.known_as else "generation"
 

@@ -1,9 +1,9 @@
 """What is known about a request, in the words of the fact vocabulary."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
+from autopeft.domain.context import longest_input
 from autopeft.domain.facts import FactValue
 from autopeft.domain.models import ArchitectureSpec, ModelSpec
 from autopeft.domain.tasks import TaskSpec
@@ -11,9 +11,6 @@ from autopeft.recommend.options import Options
 
 # The survey's whole search was three learning rates (Guitaricet/peft_comparison, run_grid_search.py).
 FEW_TRIALS: Final = 3
-# Config keys that bound the sequence length: learned positions, or the length rotary ones were trained for.
-_LENGTH_KEYS: Final = ("max_position_embeddings", "n_positions")
-_WRITING: Final = ("generation", "language-model", "chat")
 
 
 def gather_facts(
@@ -25,10 +22,10 @@ def gather_facts(
         "model_type": model.model_type,
         "architecture_kind": architecture.kind,
         "has_biases": architecture.has_biases,
-        "context_tokens": _context_tokens(model.config),
+        "context_tokens": longest_input(model, architecture.kind),
         "task": task.known_as,
         "task_type": task.objective,
-        "generates": task.objective in _WRITING,
+        "generates": task.writes,
         "training_rows": options.training_rows,
         "epochs": options.epochs,
         "max_steps": options.max_steps,
@@ -68,12 +65,3 @@ def _memory_facts(base_parameters: int, options: Options) -> dict[str, FactValue
         "weight_bytes": weight_bytes,
         "memory_ratio": None if budget is None or not weight_bytes else budget / weight_bytes,
     }
-
-
-def _context_tokens(config: Mapping[str, Any]) -> int | None:
-    """The longest input that the config allows; None where it names no limit, as with relative positions."""
-    for key in _LENGTH_KEYS:
-        value = config.get(key)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return value
-    return None

@@ -1,8 +1,8 @@
 """What published measurements say about a method's quality in a situation, and how sure that is.
 
 A measurement counts by its effect: how the odds of a right answer compare with LoRA's in the same comparison, in
-doublings. A method's expected effect is the mean of its effects, weighted by nearness, together with one weak
-expectation that holds for a method which nobody has measured:
+doublings. A method's expected effect is the mean of its effects, weighted as `autopeft.recommend.weighting` says,
+together with one weak expectation that holds for a method which nobody has measured:
 
     expected = (sum of weight * effect + PRIOR_WEIGHT * prior) / (sum of weight + PRIOR_WEIGHT)
     prior    = slope * log10(trained weights / LoRA's), where fewer, - what a foreign learning rate costs
@@ -22,6 +22,7 @@ from autopeft.domain.evidence import Comparison, Evidence, Measurement
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.recommendation import Basis
 from autopeft.recommend.nearness import RATE_DECADES, Situation, bell
+from autopeft.recommend.weighting import one_voice, precision
 
 REFERENCE: Final = "lora"
 # Doublings of the odds that a comparison can show; a failed run counts as the worst, and tells of its settings as much
@@ -30,13 +31,13 @@ MOST_DOUBLINGS: Final = 3.0
 FAILED: Final = 0.5
 # One place in an order without figures, in doublings.
 ORDER_STEP: Final = 0.25
-# Over the tables of this catalogue, effects of one method differ between comparisons by 0.64 doublings, and the means
-# of the methods by 0.56 (failed runs apart): so the weak expectation counts like one measurement.
-ROW_SD: Final = 0.6
+# Over the tables of this catalogue, effects of one method differ between comparisons by 0.45 doublings, and the means
+# of the methods by 0.46 (failed runs apart): so the weak expectation counts like one measurement.
+ROW_SD: Final = 0.45
 PRIOR_WEIGHT: Final = 1.0
 VARIANT: Final = 0.5
 RECALLED: Final = 0.5
-# Total weight from which a method is no longer unknown.
+# Total nearness from which a method is no longer unknown.
 NEAR: Final = 0.25
 # Doublings that a learning rate costs which is a power of ten off the method's own.
 RATE_COST: Final = 1.0
@@ -128,12 +129,17 @@ class Quality:
         return frozenset(one.table.id for one, weight in self._weighted(method)[0] if weight > 0)
 
     def _weighted(self, method: MethodSpec) -> tuple[list[tuple[Sighting, float]], Basis]:
+        found, basis = self._near(method)
+        return one_voice([(one, one.table.campaign, precision(nearness)) for one, nearness in found]), basis
+
+    def _near(self, method: MethodSpec) -> tuple[list[tuple[Sighting, float]], Basis]:
+        """The measurements that tell of the method, each with its nearness."""
         own = self._counted(method.id, method, 1.0)
-        if math.fsum(weight for _, weight in own) >= NEAR:
+        if math.fsum(nearness for _, nearness in own) >= NEAR:
             return own, "near"
         variants = [one.id for one in self._methods.values() if one.builder == method.builder and one.id != method.id]
         akin = [pair for name in variants for pair in self._counted(name, method, VARIANT)]
-        if math.fsum(weight for _, weight in own + akin) >= NEAR:
+        if math.fsum(nearness for _, nearness in own + akin) >= NEAR:
             return own + akin, "variant"
         return own, "unknown"
 
@@ -181,13 +187,18 @@ def _of_figures(table: Evidence, comparison: Comparison, weight: float) -> Itera
         fewer = None
         if one.trainable_parameters and best.trainable_parameters:
             fewer = min(0.0, math.log10(one.trainable_parameters / best.trainable_parameters))
-        effect = _doublings(one.value, best.value)
+        effect = doublings(one.value, best.value)
         likeness = one.likeness * (FAILED if one.value == 0 else 1.0)
         yield Sighting(table, comparison, one, effect, weight * likeness, best.value, fewer)
 
 
-def _doublings(value: float, reference: float) -> float:
-    """The odds of a right answer against the reference's, in doublings, within what a comparison can show."""
+def doublings(value: float, reference: float) -> float:
+    """The odds of a right answer against the reference's, in doublings, within what a comparison can show.
+
+    Args:
+        value: a share from 0 to 1.
+        reference: another.
+    """
     found = _log_odds(value) - _log_odds(reference)
     return max(-MOST_DOUBLINGS, min(MOST_DOUBLINGS, found))
 

@@ -6,9 +6,10 @@
           - w_size   * log2(adapter / smallest)
           - 3 for a control, unless an objective is named    (a control is a baseline to compare with)
 
-Evidence is the expected quality of `autopeft.recommend.quality`, less its standard deviation: what is unknown is
-ranked by what it may turn out to be. One doubling of the odds of a right answer weighs two points, as much as two
-doublings of compute. With more than a few trials the deviation counts half, since a disappointment is found out.
+Evidence is the expected quality of `autopeft.recommend.quality`, less a share of its standard deviation: what is
+unknown is ranked by what it may turn out to be. Where only one configuration is tried there is no second chance, so
+what counts is the lower 95 % bound; with a few trials one deviation, with more half of one, since a disappointment is
+found out. One doubling of the odds of a right answer weighs two points, as much as two doublings of compute.
 The weights of the objective (`autopeft.recommend.objective`) and the 3 are conventions. Ratios compare with the
 cheapest candidate of the same answer, so scores compare within one answer only.
 """
@@ -22,12 +23,18 @@ from autopeft.domain.memory import MemoryEstimate
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.rules import Reason
 from autopeft.recommend.evidence_terms import evidence_terms
+from autopeft.recommend.facts import FEW_TRIALS
 from autopeft.recommend.objective import Objective, Weights
 from autopeft.recommend.quality import REFERENCE, Expectation, Quality
 
 TRACED: Final = "predicted by tracing one training step"
 CONVENTION: Final = "convention of the ranking"
 CONTROL_POINTS: Final = -3.0
+# Standard deviations that count against a method: the lower 95 % bound of a normal distribution where there is one
+# trial, less where more can be tried.
+CAUTION_AT_ONE: Final = 1.645
+CAUTION_AT_FEW: Final = 1.0
+CAUTION: Final = 0.5
 # Fewer trained weights than this share of LoRA's are not told apart.
 _FEWEST_DECADES: Final = -4.0
 # Adapters are kept in float32.
@@ -48,8 +55,9 @@ TERMS: Final[Mapping[str, str]] = {
     "the odds of a right answer; this counts the more, the less is known of the method itself.",
     "learning-rate": "Only one learning rate will be tried, and it is not the method's own; each power of ten between "
     "them costs a doubling of the odds, the more, the less is known of the method there.",
-    "uncertainty": "How far the quality may lie below what is expected: one standard deviation, two points for each "
-    "doubling of the odds. A method that nobody measured near has the largest: it is unknown, not average.",
+    "uncertainty": "How far the quality may lie below what is expected, two points for each doubling of the odds: the "
+    "lower 95 % bound where one configuration is tried, one standard deviation for a few, half of one for more. "
+    "A method that nobody measured near has the largest: it is unknown, not average.",
     "precision": "The base is quantised to 4 bits (NF4), since in its own precision the method does not fit.",
     "requirement": "A hard requirement (--require) rules the method out.",
     "catalog": "The method's own entry in the catalogue rules out this task or architecture.",
@@ -78,7 +86,7 @@ def score_methods(
     quality: Quality,
     objective: Objective,
     *,
-    few_trials: bool,
+    trials: int,
 ) -> list[Scored]:
     """The methods with all terms of their scores, the best first; equal scores by memory, then by id.
 
@@ -87,7 +95,7 @@ def score_methods(
         verdicts: method id -> what the rules say.
         quality: what has been measured near.
         objective: the weights.
-        few_trials: whether a disappointment cannot be made up for.
+        trials: configurations that will be tried; the fewer, the more an uncertainty counts.
     """
     if not estimated:
         return []
@@ -96,11 +104,17 @@ def score_methods(
     scored = []
     for method, estimate in estimated:
         expectation = quality.expect(method, _fewer(estimate, lora))
-        said = verdicts.get(method.id, ()) + evidence_terms(expectation, 1.0 if few_trials else 0.5)
+        said = verdicts.get(method.id, ()) + evidence_terms(expectation, _caution(trials))
         kept = tuple(replace(one, score=one.score * objective.weights.quality) for one in said)
         terms = kept + _control(method, objective) + tuple(cost(estimate) for cost in costs)
         scored.append(Scored(method, estimate, terms, expectation))
     return sorted(scored, key=lambda one: (-round(one.score, 9), one.estimate.reserved_bytes, one.method.id))
+
+
+def _caution(trials: int) -> float:
+    if trials <= 1:
+        return CAUTION_AT_ONE
+    return CAUTION_AT_FEW if trials <= FEW_TRIALS else CAUTION
 
 
 def adapter_bytes(estimate: MemoryEstimate) -> int:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 _MINUS = "\N{MINUS SIGN}"
 _LEAST = 1e-100
 """Below it a range is none: powers of ten would leave the range of floats."""
+_GREATEST = 1e100
+"""What is beyond sits on the edge, for the same reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def axis(values: Iterable[float], *, from_zero: bool = False, padding: float = 0
         padding: room at both ends, as a share of the range.
         count: ticks, about.
     """
-    known = list(values) or [0.0, 1.0]
+    known = [min(max(value, -_GREATEST), _GREATEST) for value in values] or [0.0, 1.0]
     low, high = min(known), max(known)
     greatest = max(abs(low), abs(high))
     if high - low <= max(1e-12 * greatest, _LEAST):

@@ -21,7 +21,7 @@ class TrialRow:
         method: id.
         title: of the method, for people.
         hyperparameters: name and value.
-        origin: `start` (the recommender's starting values) or `sampler`.
+        origin: `start` (the recommender's starting values), `sampler`, `history` or `taken over`.
         steps: of the last rung that was reached.
         loss: validation loss there.
         standard_error: of that loss, over examples.

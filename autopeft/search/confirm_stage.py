@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from autopeft.domain.trials import Split, TrialRecord, TrialSpec, by_number
+from autopeft.domain.units import format_bytes
 from autopeft.execution.protocol import Finished
 from autopeft.search.context import REPORT_SECONDS, SearchContext
 from autopeft.search.costs import makespan_seconds, slice_seconds, tested_seconds
+from autopeft.search.disk import has_room
 from autopeft.search.dispatch import Job, drive
-from autopeft.search.run_directory import TrialFolder, read_json, write_json
+from autopeft.search.run_directory import TrialFolder, intact, read_json, write_json
 from autopeft.search.sampler import Proposal
 from autopeft.search.scheduler import ranking
 from autopeft.training.checkpoint import prune_checkpoints
@@ -18,6 +20,7 @@ from autopeft.training.checkpoint import prune_checkpoints
 # Predictions of time are kept this much too long, since machines are shared.
 SAFETY = 1.15
 TESTED_ENTRIES = 2
+_SAVED = "confirm.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,32 +118,81 @@ def _proposal(record: TrialRecord) -> Proposal:
 
 def saved_entries(context: SearchContext) -> tuple[Entry, ...] | None:
     """The entries of an earlier session that had begun to confirm, or None."""
-    path = context.run.path / "confirm.json"
-    return tuple(map(Entry.from_dict, read_json(path)["entries"])) if path.exists() else None
+    path = context.run.path / _SAVED
+    if not path.exists():
+        return None
+    with intact(path):
+        return tuple(map(Entry.from_dict, read_json(path)["entries"]))
 
 
 def confirm_stage(context: SearchContext, records: list[TrialRecord], entries: tuple[Entry, ...]) -> None:
     """Train every entry on every seed as far as time allows; one seed for all, then the next.
 
+    Time that is left after the plan's seeds goes into further ones, as long as one fits for all entries.
+
     Raises:
         RunError: the disk is full, or the workers cannot run.
     """
-    write_json(context.run.path / "confirm.json", {"entries": [entry.to_dict() for entry in entries]})
+    seeds = confirmed_seeds(context)
+    _save(context, entries, seeds)
     chosen = {entry.trial for entry in entries}
     for record in records:
         if record.spec.number not in chosen:  # nobody will train it further, and confirming needs the room
             prune_checkpoints(context.run.trial(record.spec.number).checkpoint, None)
-    stage = _Confirm(context, records, entries)
-    drive(context, stage.choose, stage.done)
+    while True:
+        stage = _Confirm(context, records, entries, seeds)
+        drive(context, stage.choose, stage.done)
+        if not _time_for_another_seed(context, records, entries, seeds[-1]):
+            return
+        seeds = (*seeds, seeds[-1] + 1)
+        _save(context, entries, seeds)
+
+
+def confirmed_seeds(context: SearchContext) -> tuple[int, ...]:
+    """The seeds of the plan, and those beyond it that there was time for."""
+    path = context.run.path / _SAVED
+    if not path.exists():
+        return context.plan.seeds
+    with intact(path):
+        return (*context.plan.seeds, *map(int, read_json(path).get("further_seeds", ())))
+
+
+def _save(context: SearchContext, entries: tuple[Entry, ...], seeds: tuple[int, ...]) -> None:
+    further = seeds[len(context.plan.seeds) :]
+    saved = {"entries": [entry.to_dict() for entry in entries], "further_seeds": list(further)}
+    write_json(context.run.path / _SAVED, saved)
+
+
+def _time_for_another_seed(
+    context: SearchContext, records: list[TrialRecord], entries: tuple[Entry, ...], last: int
+) -> bool:
+    """Whether every entry can be trained on one seed more; only ever where a budget of time is all that counts."""
+    request, plan = context.request, context.plan
+    if not request.only_time_counts or context.stop.requested:
+        return False
+    trained = {entry.name: entry for entry in entries}.values()
+    if any(not _is_full(context, entry, last) for entry in trained):  # it fails, or time was short before
+        return False
+    rows = context.validation_rows
+    costs = [slice_seconds(entry.proposal.method, 0, plan.full_steps, rows, records, plan) for entry in trained]
+    needed = makespan_seconds(costs, request.slots) * SAFETY + finish_seconds(context, records)
+    return needed <= context.remaining_seconds
+
+
+def _is_full(context: SearchContext, entry: Entry, seed: int) -> bool:
+    folder = entry.folder(context, seed)
+    return (folder.path / "spec.json").exists() and folder.record().steps_done == context.plan.full_steps
 
 
 class _Confirm:
     """The runs of the stage, in order; each goes on from rung to rung until it is done or time is short."""
 
-    def __init__(self, context: SearchContext, records: list[TrialRecord], entries: tuple[Entry, ...]) -> None:
+    def __init__(
+        self, context: SearchContext, records: list[TrialRecord], entries: tuple[Entry, ...], seeds: tuple[int, ...]
+    ) -> None:
         self._context = context
         self._records = records
-        self._waiting = [(entry, seed) for seed in context.plan.seeds for entry in entries]
+        self._waiting = [(entry, seed) for seed in seeds for entry in entries]
         self._running: dict[Path, tuple[Entry, TrialRecord]] = {}
 
     def choose(self) -> Job | None:
@@ -183,7 +235,14 @@ class _Confirm:
         if cost > context.remaining_seconds - reserve:
             self._short_of_time(entry, record.spec.seed)
             return None
-        context.show("confirm", f"{entry.name} seed {record.spec.seed} to step {to_step}", 0, self._records)
+        if not has_room(context):
+            limit = format_bytes(context.request.disk_bytes or 0)
+            context.observer.note(f"no room within --max-disk {limit} to train {entry.name} on seed {record.spec.seed}")
+            return None
+        activity = f"{entry.name} seed {record.spec.seed} to step {to_step}"
+        # By place: several seeds of one configuration train side by side under one number.
+        busy = range(-len(self._running) - 1, 0)
+        context.show("confirm", activity, 0, self._records, busy=busy, next_rung=to_step)
         self._running[folder.path] = (entry, record)
         return Job(record, folder, to_step, "confirm" if entry.role == "candidate" else "controls", reserve)
 

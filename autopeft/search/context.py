@@ -1,6 +1,6 @@
 """What the stages of a search share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from autopeft.domain.methods import MethodSpec
@@ -8,9 +8,11 @@ from autopeft.domain.plan import SearchRequest, TrainingPlan
 from autopeft.domain.progress import Observer, Progress
 from autopeft.domain.trials import Split, TrialRecord
 from autopeft.execution.protocol import Executor
+from autopeft.search.callbacks import Callbacks
 from autopeft.search.ledger import Ledger
 from autopeft.search.run_directory import RunDirectory
 from autopeft.search.sampler import Proposal
+from autopeft.search.standing import standing
 from autopeft.search.storage import Study
 
 # Kept free at the end for the exported adapter, result.json and the report; measured on the demo.
@@ -37,6 +39,7 @@ class SearchContext:
         methods: searched methods, by id, and those of the controls.
         searched: ids of the methods that the sampler may propose.
         starts: the recommender's candidates, tried first.
+        history: configurations that did well in earlier searches, used as `autopeft.search.history` says.
         control: plain LoRA at its defaults, or None where it does not apply.
         split: how a configuration's steps are predicted to fit; None where they do not.
         test_rows: in the test split.
@@ -64,6 +67,8 @@ class SearchContext:
     ledger: Ledger
     observer: Observer
     stop: Stop = field(default_factory=Stop)
+    callbacks: Callbacks = field(default_factory=Callbacks)
+    history: tuple[Proposal, ...] = ()
 
     @property
     def remaining_seconds(self) -> float:
@@ -72,9 +77,29 @@ class SearchContext:
         left = float("inf") if wall is None else wall - self.ledger.spent_seconds
         return left if paid is None else min(left, (paid - self.ledger.worker_seconds) / self.request.slots)
 
-    def show(self, stage: str, activity: str, done: int, records: list[TrialRecord], best: str = "") -> None:
-        """Tell the observer where the search stands."""
-        failed = sum(record.state in ("failed", "oom") for record in records)
+    def show(
+        self,
+        stage: str,
+        activity: str,
+        done: int,
+        records: list[TrialRecord],
+        best: str = "",
+        *,
+        busy: Collection[int] = (),
+        next_rung: int | None = None,
+    ) -> None:
+        """Tell the observer where the search stands.
+
+        Args:
+            stage: `search`, `confirm` or `test`.
+            activity: what begins now.
+            done: finished pieces of the stage.
+            records: of the search's trials.
+            best: the best so far, in words.
+            busy: numbers of what trains now; a control has a negative one.
+            next_rung: the step at which what begins now ends.
+        """
+        stands = standing(records, busy, self.plan.full_steps)
         self.observer.progress(
             Progress(
                 stage=stage,
@@ -82,8 +107,12 @@ class SearchContext:
                 done=done,
                 best=best,
                 trials_started=len(records),
-                trials_failed=failed,
+                trials_failed=stands.failed,
                 spent_seconds=self.ledger.spent_seconds,
                 budget_seconds=self.request.wall_seconds,
+                standing=stands,
+                trials_allowed=self.request.trials,
+                next_rung=next_rung,
+                full_steps=self.plan.full_steps,
             )
         )

@@ -29,17 +29,12 @@ def make_room(context: SearchContext, records: Sequence[TrialRecord], busy: froz
         records: all trials; those that give up their checkpoint become `stopped`.
         busy: trials whose checkpoint is in use.
     """
-    limit = context.request.disk_bytes
-    if limit is None:
-        return True
-    # A trial's next checkpoint is written before its last one goes.
-    needed = context.request.slots * _largest_checkpoint_bytes(context)
     victims = [
         record
         for record in ranking(records, context.request.objectives)[context.request.top :]
         if record.state == "paused" and record.spec.number not in busy
     ]
-    while used_bytes(context.run.path) + needed > limit:
+    while not has_room(context):
         if not victims:
             return False
         victim = victims.pop()
@@ -50,6 +45,14 @@ def make_room(context: SearchContext, records: Sequence[TrialRecord], busy: froz
     return True
 
 
+def has_room(context: SearchContext) -> bool:
+    """Whether every worker can write one more checkpoint; a trial's next one is written before its last one goes."""
+    limit = context.request.disk_bytes
+    if limit is None:
+        return True
+    return used_bytes(context.run.path) + context.request.slots * _largest_checkpoint_bytes(context) <= limit
+
+
 def _largest_checkpoint_bytes(context: SearchContext) -> int:
-    sizes = [path.stat().st_size for path in context.run.path.glob("trials/*/checkpoint/*.safetensors")]
+    sizes = [path.stat().st_size for path in context.run.path.glob("*/*/checkpoint/*.safetensors")]
     return max(sizes, default=0)

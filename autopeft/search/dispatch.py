@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from autopeft.domain.trials import TrialRecord
+from autopeft.domain.callbacks import SliceEnded
+from autopeft.domain.trials import SliceResult, TrialRecord
 from autopeft.execution.protocol import Finished, SliceTask
 from autopeft.search.context import SearchContext
 from autopeft.search.keep import keep_slice
+from autopeft.search.lost_state import train_again
 from autopeft.search.run_directory import TrialFolder
 from autopeft.search.timeline import TIMELINE, Timeline
 
@@ -63,9 +65,13 @@ def drive(context: SearchContext, choose: Callable[[], Job | None], done: Callab
             finished = context.executor.wait(
                 lambda task: context.remaining_seconds < running[task.folder].reserve_seconds
             )
+            if finished.lost is not None and not context.stop.requested:
+                train_again(context, finished)
+                continue
             job = running.pop(finished.task.folder)
             if finished.result is not None:
                 keep_slice(job.folder, job.record, finished.result)
+                context.callbacks.slice_ended(_told(context, job, finished.task, finished.result))
         timeline.end(
             job.folder.path,
             context.ledger.spent_seconds,
@@ -83,6 +89,11 @@ def _task(context: SearchContext, job: Job) -> SliceTask:
     if limit is not None:
         limit = max(0.0, limit - sum(piece.wall_seconds for piece in record.slices))
     return SliceTask(record.spec, job.folder.path, record.steps_done, job.to_step, limit)
+
+
+def _told(context: SearchContext, job: Job, task: SliceTask, result: SliceResult) -> SliceEnded:
+    folder = job.folder.path
+    return SliceEnded(folder.relative_to(context.run.path).as_posix(), job.category, task.spec, result, folder)
 
 
 def _book(context: SearchContext, job: Job, finished: Finished) -> None:

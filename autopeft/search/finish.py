@@ -9,8 +9,10 @@ from typing import Any
 from autopeft.domain.evaluation import Evaluation
 from autopeft.domain.trials import TrialRecord
 from autopeft.errors import RunError
-from autopeft.search.confirm_stage import Entry
+from autopeft.modeling.checksums import checksums
+from autopeft.search.confirm_stage import Entry, confirmed_seeds
 from autopeft.search.context import SearchContext
+from autopeft.search.lost_state import with_state
 from autopeft.search.run_directory import read_json, write_json
 from autopeft.search.verdict import Comparison, Standing, choose_winner, compare, sentence
 from autopeft.training.scoring import metric_standard_error, metric_value
@@ -38,7 +40,7 @@ class Chosen:
 
 def runs_of(context: SearchContext, entry: Entry) -> list[TrialRecord]:
     """The runs of an entry that finished at least one slice, by seed."""
-    folders = [entry.folder(context, seed) for seed in context.plan.seeds]
+    folders = [entry.folder(context, seed) for seed in confirmed_seeds(context)]
     records = [folder.record() for folder in folders if (folder.path / "spec.json").exists()]
     return [record for record in records if record.slices]
 
@@ -76,6 +78,7 @@ def finish(context: SearchContext, entries: tuple[Entry, ...]) -> dict[str, Any]
         "tests": {name: _figures(context, tested, name, winner.entry.name) for name in tested},
         "verdict": _verdict(context, winner, ties, tested, entries),
         "row_scores": list(tested[winner.entry.name].row_scores),
+        "adapter_checksums": checksums(context.run.path / "best_adapter"),
         "evaluation": {
             "batch_size": context.plan.evaluation_batch_size,
             "max_length": context.max_length,
@@ -89,7 +92,8 @@ def finish(context: SearchContext, entries: tuple[Entry, ...]) -> dict[str, Any]
 
 
 def _choose(context: SearchContext, entries: tuple[Entry, ...]) -> tuple[Chosen, list[str]]:
-    standings = [_standing(context, place, entry) for place, entry in enumerate(entries)]
+    shared = _shared_seeds(context, entries)
+    standings = [_standing(context, place, entry, shared) for place, entry in enumerate(entries)]
     index, tied = choose_winner(standings, maximize=context.maximize)
     if index is not None:
         chosen = _best_run(context, entries[index])
@@ -100,8 +104,17 @@ def _choose(context: SearchContext, entries: tuple[Entry, ...]) -> tuple[Chosen,
     return chosen, [entries[i].name for i in tied if entries[i].name != chosen.entry.name]
 
 
-def _standing(context: SearchContext, place: int, entry: Entry) -> Standing:
-    runs = full_runs(context, entry)
+def _shared_seeds(context: SearchContext, entries: tuple[Entry, ...]) -> set[int]:
+    """The seeds that entries are compared on: one beyond the plan's only where time sufficed for it with every entry.
+
+    Whoever has the most seeds is preferred: one more of them, had before the time ran out, must win nothing.
+    """
+    finished = [{run.spec.seed for run in full_runs(context, entry)} for entry in entries]
+    return {*context.plan.seeds, *(set.intersection(*finished) if finished else ())}
+
+
+def _standing(context: SearchContext, place: int, entry: Entry, seeds: set[int]) -> Standing:
+    runs = [run for run in full_runs(context, entry) if run.spec.seed in seeds]
     values = tuple(run.slices[-1].validation_metric or 0.0 for run in runs)
     # Bytes, not seconds: the same search must end the same way on a busy machine.
     cost = max((run.slices[0].measured_peak_bytes or run.slices[0].trainable_parameters for run in runs), default=0)
@@ -119,8 +132,10 @@ def _best_run(context: SearchContext, entry: Entry) -> Chosen | None:
 
 
 def _test(context: SearchContext, chosen: Chosen) -> Evaluation:
-    folder = chosen.entry.folder(context, chosen.seed)
-    return context.executor.test(chosen.record.spec, folder.path, chosen.record.steps_done)
+    record, folder = chosen.record, chosen.entry.folder(context, chosen.seed)
+    return with_state(
+        context, record, folder, lambda: context.executor.test(record.spec, folder.path, record.steps_done)
+    )
 
 
 def _figures(context: SearchContext, tested: dict[str, Evaluation], name: str, winner: str) -> dict[str, Any]:
@@ -139,8 +154,13 @@ def _export(context: SearchContext, winner: Chosen) -> None:
     temporary = context.run.path / ".best_adapter.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        folder = winner.entry.folder(context, winner.seed)
-        context.executor.export(winner.record.spec, folder.path, winner.record.steps_done, temporary)
+        record, folder = winner.record, winner.entry.folder(context, winner.seed)
+        with_state(
+            context,
+            record,
+            folder,
+            lambda: context.executor.export(record.spec, folder.path, record.steps_done, temporary),
+        )
         shutil.rmtree(target, ignore_errors=True)
         os.replace(temporary, target)
     except OSError as error:

@@ -8,7 +8,7 @@ from autopeft.domain.evaluation import spread
 from autopeft.domain.knobs import Value
 from autopeft.domain.trials import SliceResult, Split, TrialRecord
 from autopeft.search.accounts import accounts
-from autopeft.search.confirm_stage import Entry, saved_entries
+from autopeft.search.confirm_stage import Entry, confirmed_seeds, saved_entries
 from autopeft.search.context import SearchContext
 from autopeft.search.finish import CONTROL_NAME, adapter_bytes, runs_of
 from autopeft.search.importances import importances
@@ -71,7 +71,7 @@ def build_result(context: SearchContext, frame: Frame, status: str) -> dict[str,
         "importances": importances([folder.record() for folder in context.run.trials()], context.methods),
         "seeds": {
             "search": context.request.seed,
-            "confirm": list(context.plan.seeds),
+            "confirm": list(confirmed_seeds(context)),
             "split": context.request.seed,
         },
         "environment": dict(frame.environment),
@@ -206,6 +206,7 @@ def _best(
         "seed": final["seed"],
         "adapter_path": str(folder),
         "adapter_bytes": adapter_bytes(folder),
+        "adapter_checksums": final.get("adapter_checksums"),
         "load": frame.load(entry["method"], str(folder)),
         "evaluation": final.get("evaluation"),
     }

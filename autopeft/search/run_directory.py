@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -12,6 +13,10 @@ from typing import Any
 from autopeft.domain.plan import SearchRequest
 from autopeft.domain.trials import SliceResult, TrialRecord, TrialSpec, after_slice
 from autopeft.errors import InputError, RunError
+
+# Folders of a run, and the names under which something is written there before it is whole.
+_WRITTEN_INTO = ("trials", "confirm", "data", "report_files")
+_HALF_WRITTEN = re.compile(r"\..+\.\d+\.tmp|\.best_adapter\.tmp")
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -65,7 +70,10 @@ def read_result(run: Path) -> dict[str, Any]:
     if not path.exists():
         RunDirectory(run).request()
         raise InputError(f"the run {run} has no result yet", hint=f"`autopeft status {run}`, `autopeft resume {run}`")
-    return read_json(path)
+    try:
+        return read_json(path)
+    except InputError as error:
+        raise InputError(error.message, hint=f"`autopeft resume {run}` writes it again") from error
 
 
 @contextmanager
@@ -203,6 +211,19 @@ class RunDirectory:
         for folder in self._made:
             with suppress(OSError):  # another search may have put its run beside this one
                 folder.rmdir()
+
+    def sweep(self) -> None:
+        """Take away what a killed session had half written; only while the run is held.
+
+        Other runs may lie in the same folder, and files of others: what is theirs is left alone.
+        """
+        places = [self.path.glob(".*.tmp"), *((self.path / name).rglob(".*.tmp") for name in _WRITTEN_INTO)]
+        for path in (path for found in places for path in list(found) if _HALF_WRITTEN.fullmatch(path.name)):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(OSError):  # a disk that cannot be written is found out by what follows
+                    path.unlink(missing_ok=True)
 
     def request(self) -> SearchRequest:
         """What the search was asked to do.

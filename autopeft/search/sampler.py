@@ -99,8 +99,7 @@ def _by_tpe(
             study.add_trial(_conditional(record, by_id, None))
     trial = study.ask()
     method = by_id[trial.suggest_categorical("method", sorted(by_id))]
-    values = {knob.name: _suggest(trial, _name(method, knob), knob) for knob in method.knobs}
-    return Proposal(method.id, values)
+    return Proposal(method.id, suggest(trial, method))
 
 
 def _conditional(record: TrialRecord, by_id: Mapping[str, MethodSpec], value: float | None) -> optuna.trial.FrozenTrial:
@@ -173,6 +172,11 @@ def _parameters(record: TrialRecord, method: MethodSpec) -> dict[str, Value]:
 
 def _name(method: MethodSpec, knob: Knob) -> str:
     return f"{method.id}.{knob.name}"
+
+
+def suggest(trial: optuna.Trial, method: MethodSpec) -> dict[str, Value]:
+    """The values that an Optuna trial proposes for the method's knobs."""
+    return {knob.name: _suggest(trial, _name(method, knob), knob) for knob in method.knobs}
 
 
 def _suggest(trial: optuna.Trial, name: str, knob: Knob) -> Value:

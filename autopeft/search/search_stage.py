@@ -12,9 +12,11 @@ from autopeft.search.context import SearchContext
 from autopeft.search.costs import slice_seconds, step_seconds
 from autopeft.search.disk import make_room
 from autopeft.search.dispatch import Job, drive
+from autopeft.search.history import remembered_proposal, start_place
 from autopeft.search.sampler import Proposal, Sampling, propose
 from autopeft.search.scheduler import Advance, Start, View, ranking
 from autopeft.search.schedulers import SCHEDULERS
+from autopeft.search.standing import best_in_words
 from autopeft.search.storage import Study
 
 # A method whose first so many trials all failed is not proposed again.
@@ -41,6 +43,17 @@ def search_stage(context: SearchContext) -> tuple[list[TrialRecord], list[TrialR
         return records, study.peers()
 
 
+def mirror(context: SearchContext, records: list[TrialRecord]) -> None:
+    """See that the run's own study has every trial, closed: it may have been damaged since the stage ended.
+
+    Raises:
+        RunError: the disk is full or not writable.
+    """
+    with closing(context.study()) as study:
+        study.started(records)
+        study.finished(records)
+
+
 class _Search:
     """What to run next, and what is known so far."""
 
@@ -51,6 +64,8 @@ class _Search:
         self._peers: list[TrialRecord] = []
         # Steps that are under way, by trial.
         self._busy: dict[int, int] = {}
+        # Of other processes, gone by now, that are not predicted to fit here.
+        self._unfit: set[int] = set()
         self._ended = False
 
     def choose(self) -> Job | None:
@@ -62,9 +77,15 @@ class _Search:
         if decision is None:
             return None
         reserve = confirm_seconds(context, self._records)
-        record = None
-        if self._affordable(decision, reserve) and self._has_room(decision):
-            record = self._start() if isinstance(decision, Start) else by_number(self._records, decision.number)
+        abandoned = self._abandoned(decision)
+        if abandoned is not None:
+            decision = Advance(abandoned.spec.number, _first_step(abandoned, decision.to_step))
+        if not (self._affordable(decision, reserve) and self._has_room(decision)):
+            self._ended = True
+            return None
+        if abandoned is not None and not self._take_over(abandoned):
+            return self.choose()
+        record = self._start() if isinstance(decision, Start) else by_number(self._records, decision.number)
         if record is None:
             self._ended = True
             return None
@@ -100,12 +121,37 @@ class _Search:
             trials=[*self._records, *self._peers],
             rungs=plan.rung_steps,
             next_number=number,
-            busy=frozenset(self._busy.keys() | {peer.spec.number for peer in self._peers}),
+            busy=frozenset(self._busy.keys() | self._out_of_reach()),
             objectives=context.request.objectives,
             seed=context.request.seed,
         )
         # Without a budget of time, nothing that a clock measured decides.
         return view if context.request.wall_seconds is None else replace(view, cost=cost)
+
+    def _out_of_reach(self) -> set[int]:
+        """Peers that cannot be trained here: their process is at it, or they do not fit this machine."""
+        return {peer.spec.number for peer in self._peers} - self._study.abandoned() | self._unfit
+
+    def _abandoned(self, decision: Advance | Start) -> TrialRecord | None:
+        """The trial that is to be trained further, where it is of a process that is gone."""
+        peers = (peer for peer in self._peers if isinstance(decision, Advance) and peer.spec.number == decision.number)
+        return next(peers, None)
+
+    def _take_over(self, peer: TrialRecord) -> bool:
+        """Make it a trial of this run, to be trained from its start; False where it cannot be had."""
+        context, spec = self._context, peer.spec
+        split = context.split(Proposal(spec.method, spec.hyperparameters))
+        if split is None:
+            self._unfit.add(spec.number)
+            return False
+        if not self._study.take_over(spec.number):
+            return False
+        spec = replace(spec, split=split)
+        context.run.trial(spec.number).create(spec, "taken over")
+        self._records.append(TrialRecord(spec))
+        self._study.started(self._records)
+        self._context.observer.note(f"trial {spec.number} ({spec.method}) is taken over from a search that is gone")
+        return True
 
     def _affordable(self, decision: Advance | Start, reserve_seconds: float) -> bool:
         """Whether the slice leaves the confirm stage its time and tokens; the first trial always starts."""
@@ -115,8 +161,9 @@ class _Search:
         if isinstance(decision, Start):
             method, done = self._next_method(), 0
         else:
-            trial = by_number(records, decision.number)
-            method, done = trial.spec.method, trial.steps_done
+            abandoned = self._abandoned(decision)
+            trial = abandoned or by_number(records, decision.number)
+            method, done = trial.spec.method, 0 if abandoned else trial.steps_done
         rows = context.validation_rows if decision.to_step == plan.full_steps else plan.rung_rows
         if (
             slice_seconds(method, done, decision.to_step, rows, records, plan)
@@ -158,12 +205,14 @@ class _Search:
 
     def _proposal(self, number: int) -> tuple[Proposal, str] | None:
         """The configuration of a new trial, and where it comes from."""
-        adopted = self._study.adopted()
-        if adopted is not None:
-            return adopted, "adopted"
-        if number < len(self._context.starts):
-            return self._context.starts[number], "start"
-        found = _feasible_proposal(self._context, [*self._records, *self._peers], number)
+        known, history = [*self._records, *self._peers], self._context.history
+        remembered = remembered_proposal(history, ranking(known), number, seed=self._context.request.seed)
+        if remembered is not None and self._context.split(remembered) is not None:
+            return remembered, "history"
+        place = start_place(number, len(history))
+        if place is not None and place < len(self._context.starts):
+            return self._context.starts[place], "start"
+        found = _feasible_proposal(self._context, known, number)
         if found is None:
             self._context.observer.note("no further configuration is predicted to fit: the search ends here")
             return None
@@ -173,7 +222,14 @@ class _Search:
         context, spec = self._context, record.spec
         done = sum(len(one.slices) for one in self._records)
         activity = f"trial {spec.number}: {spec.method} to step {to_step}"
-        context.show("search", activity, done, self._records, _best(context, self._records))
+        busy = {*self._busy, spec.number}
+        best = _best(context, self._records)
+        context.show("search", activity, done, self._records, best, busy=busy, next_rung=to_step)
+
+
+def _first_step(peer: TrialRecord, otherwise: int) -> int:
+    """Where a trial's first slice ends: as before, so that it passes the same rungs with the same losses."""
+    return peer.slices[0].to_step if peer.slices else otherwise
 
 
 def _feasible_proposal(context: SearchContext, records: list[TrialRecord], first: int) -> Proposal | None:
@@ -211,10 +267,7 @@ def _best(context: SearchContext, records: list[TrialRecord]) -> str:
     ranked = ranking(records, context.request.objectives)
     if not ranked:
         return ""
-    best = ranked[0]
-    metric = best.slices[-1].validation_metric
-    shown = f", {context.metric} {metric:.3f}" if metric is not None else ""
-    return f"trial {best.spec.number} {best.spec.method}: loss {best.loss:.3f}{shown} at step {best.steps_done}"
+    return best_in_words(ranked[0], context.metric)
 
 
 def _refuse_failure(context: SearchContext, records: list[TrialRecord]) -> None:

@@ -1,130 +1,30 @@
 """One study that several processes work on, on several machines, through a PostgreSQL or MySQL database.
 
 Each process keeps its own run directory with its own trials' states, and trains those only. The study gives numbers,
-holds every trial's rungs, so that all are compared with all, and shows who is still there: the trials of a process
-that has not been heard of for `LEASE_SECONDS` are closed and begun again by whoever finds that out.
+holds every trial's rungs, so that all are compared with all, and shows who is still there. The trials of a process that
+has ended, or has not been heard of for `LEASE_SECONDS`, are anybody's: whoever's scheduler would train one further
+takes it over, and begins it again from its start, since its state lies on the other machine.
 """
 
-import json
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import optuna
-from optuna.exceptions import DuplicatedStudyError, StorageInternalError
-from optuna.samplers import BaseSampler, RandomSampler
-from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from optuna.trial import TrialState
 
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.trials import SliceResult, TrialRecord, TrialSpec
-from autopeft.errors import RunError, UsageError
+from autopeft.errors import InputError, RunError, UsageError
 from autopeft.search.sampler import Proposal
-from autopeft.search.storage import stored_distributions, stored_parameters, tell
-from autopeft.search.storage_address import parse_address
+from autopeft.search.shared_database import Database
+from autopeft.search.shared_tables import Row, SharedTables
+from autopeft.search.storage import outcome, stored_distributions, stored_parameters
 
 HEARTBEAT_SECONDS = 20.0
 LEASE_SECONDS = 180.0
-PATIENCE_SECONDS = 600.0
-RETRY_SECONDS = 2.0
-MOST_CONNECTIONS = 8
-RACE_SECONDS = 0.5
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Which study, and who this is.
-
-    Attributes:
-        url: of the database, with its password.
-        study: name.
-        member: of this run; a resumed run has the same.
-    """
-
-    url: str
-    study: str
-    member: str
-
-
-class Database:
-    """A study in a database that may be away for a while.
-
-    Args:
-        address: of it.
-        note: is told when the database is waited for.
-        clock: wall-clock seconds.
-        sleep: waits so many seconds.
-    """
-
-    def __init__(
-        self,
-        address: Address,
-        note: Callable[[str], None],
-        *,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.address = address
-        self.clock = clock
-        self._note = note
-        self._sleep = sleep
-        self._url = parse_address(address.url)
-        self.storage = self._connected()
-
-    def _connected(self) -> RDBStorage:
-        """Open the database, making its tables where there are none.
-
-        Raises:
-            RunError: it cannot be used.
-        """
-        url = self._url.render_as_string(hide_password=False)
-        attempts = MOST_CONNECTIONS
-        while True:
-            attempts -= 1
-            try:
-                return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
-            except (SQLAlchemyError, ImportError, StorageInternalError) as error:
-                # Processes that begin at once get in each other's way when they make the tables.
-                if isinstance(error, OperationalError) or attempts == 0:
-                    raise self._unreachable(error) from None
-            time.sleep(RACE_SECONDS)
-
-    def patiently(self, work: Callable[[], _T]) -> _T:
-        """Do something with the database; while it is away, wait for it.
-
-        Raises:
-            RunError: it stayed away for `PATIENCE_SECONDS`.
-        """
-        waited = 0.0
-        while True:
-            try:
-                return work()
-            except (SQLAlchemyError, StorageInternalError) as error:
-                if waited >= PATIENCE_SECONDS:
-                    raise self._unreachable(error) from None
-                if waited == 0.0:
-                    self._note(f"the study's database {self.shown} does not answer: waiting for it")
-                self._sleep(RETRY_SECONDS)
-                waited += RETRY_SECONDS
-
-    @property
-    def shown(self) -> str:
-        """The address without its password."""
-        return self._url.render_as_string(hide_password=True)
-
-    def _unreachable(self, error: Exception) -> RunError:
-        cause = error.__cause__ or error
-        text = next(iter(str(getattr(cause, "orig", cause)).strip().splitlines()), type(cause).__name__)
-        if self._url.password:
-            text = text.replace(str(self._url.password), "***")
-        return RunError(f"the study's database {self.shown} cannot be used: {text}", hint="is it running, and yours?")
 
 
 def agree(database: Database, identity: Mapping[str, Any], plan: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -140,45 +40,36 @@ def agree(database: Database, identity: Mapping[str, Any], plan: Callable[[], di
         RunError: the database cannot be used.
     """
     name = database.address.study
-    known = database.patiently(lambda: optuna.get_all_study_names(database.storage))
-    if name not in known:
+    tables = _tables(database)
+    kept = _content(database, tables)
+    if kept is None:
+        if name in database.patiently(lambda: optuna.get_all_study_names(database.storage)):
+            raise UsageError(
+                f"the study {name!r} in {database.shown} was not made by autopeft", hint="name another --study"
+            )
         content = {"identity": dict(identity), "plan": plan()}
-        try:
-            study = optuna.create_study(storage=database.storage, study_name=name, direction="minimize")
-            study.set_user_attr("autopeft", json.dumps(content))
-        except DuplicatedStudyError:
-            pass  # another process was faster by a moment
-    kept = database.patiently(lambda: _content(database, name))
-    if kept["identity"] != dict(identity):
-        other = [key for key, value in identity.items() if kept["identity"].get(key) != value]
+        database.patiently(partial(tables.make, content))
+        kept = _content(database, tables) or content
+    differing = [key for key, value in identity.items() if kept["identity"].get(key) != value]
+    if differing:
         raise UsageError(
-            f"the study {name!r} in {database.shown} is of another search: its {other[0]} differs",
+            f"the study {name!r} in {database.shown} is of another search: its {differing[0]} differs",
             hint="give this one another name with --study",
         )
-    plain: dict[str, Any] = kept["plan"]
-    return plain
+    agreed: dict[str, Any] = kept["plan"]
+    return agreed
 
 
-def _content(database: Database, name: str) -> dict[str, Any]:
-    for _ in range(50):  # its maker may be between the study and its content
-        text = optuna.load_study(storage=database.storage, study_name=name).user_attrs.get("autopeft")
-        if text is not None:
-            content: dict[str, Any] = json.loads(text)
-            return content
-        time.sleep(0.1)
-    raise UsageError(f"the study {name!r} in {database.shown} was not made by autopeft", hint="name another --study")
+def _content(database: Database, tables: SharedTables) -> dict[str, Any] | None:
+    with _undamaged(database):
+        found = database.patiently(tables.content)
+        if found is not None and not (isinstance(found["identity"], dict) and isinstance(found["plan"], dict)):
+            raise ValueError("no plan")
+        return found
 
 
-class _Given(RandomSampler):
-    """Gives what it was told to; so a trial that has its number already gets its parameters."""
-
-    def __init__(self) -> None:
-        super().__init__(seed=0)
-        self.values: Mapping[str, Any] = {}
-
-    def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
-        """The value that was given."""
-        return self.values[param_name]
+def _tables(database: Database) -> SharedTables:
+    return SharedTables(database.storage.engine, database.address.study, database.address.member)
 
 
 class SharedStudy:
@@ -187,141 +78,160 @@ class SharedStudy:
     Args:
         database: with the study, which `agree` has made.
         methods: by id; they give the distributions.
+        lease_seconds: a process that is silent for so long is thought gone.
+
+    Raises:
+        RunError: the database cannot be used, or has lost the study.
     """
 
-    def __init__(self, database: Database, methods: Mapping[str, MethodSpec]) -> None:
+    def __init__(
+        self, database: Database, methods: Mapping[str, MethodSpec], *, lease_seconds: float = LEASE_SECONDS
+    ) -> None:
         self._database = database
         self._methods = methods
-        self._sampler = _Given()
-        sampler: BaseSampler = self._sampler
-        self._study = database.patiently(
-            lambda: optuna.load_study(storage=database.storage, study_name=database.address.study, sampler=sampler)
-        )
-        self._mine: dict[int, optuna.Trial] = {}
-        self._adopted: list[Proposal] = []
-        self._lost = 0
-        self._beat()
+        self._lease_seconds = lease_seconds
+        self._tables = _tables(database)
+        self._member = database.address.member
+        if _content(database, self._tables) is None:
+            raise RunError(
+                f"there is no study {database.address.study!r} in {database.shown} any more",
+                hint="restore the database, or begin a new search",
+            )
+        self._mirror = database.patiently(self._opened)
+        self._rows: dict[int, Row] = {}
+        self._version = -1
+        self._told: set[int] = set()
+        self._gone: frozenset[str] = frozenset()
+        self._database.patiently(self._tables.hear)
+        self._refresh()
         self._end = threading.Event()
         threading.Thread(target=self._keep_beating, daemon=True).start()
 
     def next_number(self, records: Sequence[TrialRecord], limit: int | None) -> int | None:
-        """See `Study.next_number`; looks for trials whose process is gone, too."""
-        trials = self._trials()
-        self._adopt(trials)
-        count = len(trials)
-        return count if limit is None or count - self._lost < limit else None
+        """See `Study.next_number`; looks for what the others have done meanwhile, too."""
+        self._refresh()
+        begun = len(self._rows)
+        if limit is None or begun < limit:
+            return begun
+        return next(iter(self._orphans()), None)
 
     def allocate(self, records: Sequence[TrialRecord], limit: int | None) -> int | None:
         """See `Study.allocate`."""
-        trial = self._database.patiently(self._study.ask)
-        if limit is not None and trial.number - self._lost >= limit:
-            self._database.patiently(lambda: trial.set_user_attr("surplus", True))
-            self._close(trial.number, TrialState.FAIL)
-            return None
-        self._database.patiently(lambda: trial.set_user_attr("member", self._database.address.member))
-        self._mine[trial.number] = trial
-        return trial.number
+        own = [n for n, row in self._rows.items() if row.member == self._member and row.content is None]
+        begun = {record.spec.number for record in records}
+        for number in own:
+            if number not in begun:  # given to this process, whose answer was lost on the way
+                return number
+        return self._database.patiently(partial(self._tables.allocate, limit, self._orphans()))
 
-    def adopted(self) -> Proposal | None:
-        """See `Study.adopted`."""
-        return self._adopted.pop(0) if self._adopted else None
+    def abandoned(self) -> frozenset[int]:
+        """See `Study.abandoned`."""
+        return frozenset(n for n, row in self._rows.items() if row.member in self._gone and n not in self._told)
+
+    def take_over(self, number: int) -> bool:
+        """See `Study.take_over`."""
+        return self._database.patiently(partial(self._tables.take, number))
 
     def started(self, records: Sequence[TrialRecord]) -> None:
         """See `Study.started`."""
         for record in records:
-            trial = self._mine.get(record.spec.number)
-            if trial is not None and "method" not in trial.params:
-                proposal = Proposal(record.spec.method, record.spec.hyperparameters)
-                self._sampler.values = stored_parameters(proposal, self._methods)
-                for name, distribution in stored_distributions(proposal.method, self._methods).items():
-                    self._database.patiently(partial(trial._suggest, name, distribution))
+            number = record.spec.number
+            if number not in self._told:
+                self._told.add(number)
+                if self._tell(record) and (number not in self._rows or self._rows[number].mirror is None):
+                    trial = self._database.patiently(partial(self._copy, record))
+                    self._database.patiently(partial(self._tables.copied, number, trial))
 
     def advanced(self, record: TrialRecord) -> None:
         """See `Study.advanced`."""
-        number = record.spec.number
-        if number not in self._mine:  # of an earlier session
-            frozen = self._trials()[number]
-            self._mine[number] = optuna.Trial(self._study, frozen._trial_id)
-        content = json.dumps({"state": record.state, "slices": [_told(piece) for piece in record.slices]})
-        with suppress(RuntimeError):  # closed: this run had been thought gone, and goes on with a trial of its own
-            self._database.patiently(lambda: self._mine[number].set_user_attr("record", content))
+        self._tell(record)
 
     def peers(self) -> list[TrialRecord]:
-        """See `Study.peers`."""
-        member = self._database.address.member
-        others = (t for t in self._trials() if t.user_attrs.get("member") not in (None, member))
-        return [_record(trial) for trial in others if "method" in trial.params and "lost" not in trial.user_attrs]
+        """See `Study.peers`, as of the last look."""
+        others = (row for number, row in sorted(self._rows.items()) if number not in self._told)
+        with _undamaged(self._database):
+            return [_record(row.content) for row in others if row.content is not None]
 
     def finished(self, records: Sequence[TrialRecord]) -> None:
-        """See `Study.finished`."""
-        trials = self._trials()
-        for record in records:
-            if not trials[record.spec.number].state.is_finished():
-                self._database.patiently(partial(tell, self._study, record))
+        """See `Study.finished`; those of processes that are gone are closed as they were left."""
+        self._refresh()
+        left = self.abandoned()
+        for record in [*records, *(peer for peer in self.peers() if peer.spec.number in left)]:
+            row = self._rows[record.spec.number]
+            # What another process has taken over is that one's to close.
+            if row.mirror is not None and row.member in self._gone | {self._member}:
+                with suppress(RuntimeError):  # Optuna's way to say that it is closed already
+                    self._database.patiently(partial(self._close, row.mirror, record))
+        self._database.patiently(self._tables.leave)
 
     def close(self) -> None:
         """See `Study.close`."""
         self._end.set()
 
-    def _trials(self) -> list[FrozenTrial]:
-        return self._database.patiently(lambda: self._study.get_trials(deepcopy=False))
+    def _opened(self) -> optuna.Study:
+        """Optuna's study, a copy for its own tools."""
+        return optuna.create_study(
+            storage=self._database.storage, study_name=self._database.address.study, load_if_exists=True
+        )
 
-    def _adopt(self, trials: Sequence[FrozenTrial]) -> None:
-        """Close the trials of processes that are gone; their configurations begin again here."""
-        self._lost = sum("lost" in trial.user_attrs or "surplus" in trial.user_attrs for trial in trials)
-        running = [trial for trial in trials if trial.state == TrialState.RUNNING and "lost" not in trial.user_attrs]
-        members = {trial.user_attrs.get("member") for trial in running} - {None, self._database.address.member}
-        if not members:
-            return
-        heard = self._database.patiently(lambda: self._study.user_attrs)
-        gone = {m for m in members if self._database.clock() - heard.get(f"heard:{m}", 0.0) > LEASE_SECONDS}
-        for trial in running:
-            if trial.user_attrs.get("member") in gone and self._close(trial.number, TrialState.FAIL, lost=True):
-                self._lost += 1
-                if "method" in trial.params:
-                    self._adopted.append(_proposal(trial))
+    def _refresh(self) -> None:
+        with _undamaged(self._database):
+            for row in self._database.patiently(lambda: self._tables.newer(self._version)):
+                self._rows[row.number] = row
+                self._version = max(self._version, row.version)
+        if any(row.member != self._member for row in self._rows.values()):
+            self._gone = self._database.patiently(lambda: self._tables.silent(self._lease_seconds))
 
-    def _close(self, number: int, state: TrialState, *, lost: bool = False) -> bool:
-        """Whether it was this process that closed the trial."""
+    def _orphans(self) -> list[int]:
+        """Numbers without a configuration, of processes that are gone."""
+        return [n for n, row in sorted(self._rows.items()) if row.member in self._gone and row.content is None]
 
-        def close() -> bool:
-            trial = self._study.get_trials(deepcopy=False)[number]
-            if lost:
-                self._study._storage.set_trial_user_attr(trial._trial_id, "lost", True)
-            return bool(self._study._storage.set_trial_state_values(trial._trial_id, state))
+    def _tell(self, record: TrialRecord) -> bool:
+        slices = [_shared(piece) for piece in record.slices]
+        content = {"spec": record.spec.to_dict(), "state": record.state, "slices": slices}
+        return self._database.patiently(partial(self._tables.tell, record.spec.number, content))
 
-        try:
-            return self._database.patiently(close)
-        except RuntimeError:  # Optuna's way to say that it is closed already
-            return False
+    def _copy(self, record: TrialRecord) -> int:
+        proposal = Proposal(record.spec.method, record.spec.hyperparameters)
+        trial = optuna.trial.create_trial(
+            state=TrialState.RUNNING,
+            params=stored_parameters(proposal, self._methods),
+            distributions=stored_distributions(proposal.method, self._methods),
+            user_attrs={"trial": record.spec.number, "member": self._member},
+        )
+        return self._database.storage.create_new_trial(self._mirror._study_id, trial)
 
-    def _beat(self) -> None:
-        name = f"heard:{self._database.address.member}"
-        self._database.patiently(lambda: self._study.set_user_attr(name, self._database.clock()))
+    def _close(self, mirror: int, record: TrialRecord) -> None:
+        state, value = outcome(record)
+        self._database.storage.set_trial_state_values(mirror, state, None if value is None else [value])
 
     def _keep_beating(self) -> None:
         while not self._end.wait(HEARTBEAT_SECONDS):
             # The search itself meets the same, and says so; if the database comes back, its trials are still its own.
             with suppress(RunError):
-                self._beat()
+                self._database.patiently(self._tables.hear)
 
 
-def _told(piece: SliceResult) -> dict[str, Any]:
+@contextmanager
+def _undamaged(database: Database) -> Iterator[None]:
+    """Read what others have written.
+
+    Raises:
+        InputError: it makes no sense.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        message = f"the study {database.address.study!r} in {database.shown} is damaged: {reason}"
+        raise InputError(message, hint="begin another one with --study") from error
+
+
+def _shared(piece: SliceResult) -> dict[str, Any]:
     """A slice without what only its own run needs."""
     return piece.to_dict() | {"train_losses": [], "row_scores": []}
 
 
-def _record(trial: FrozenTrial) -> TrialRecord:
-    proposal = _proposal(trial)
-    spec = TrialSpec(trial.number, proposal.method, proposal.hyperparameters, 0)
-    told = trial.user_attrs.get("record")
-    if told is None:
-        return TrialRecord(spec)
-    content = json.loads(told)
-    return TrialRecord(spec, content["state"], [SliceResult.from_dict(piece) for piece in content["slices"]])
-
-
-def _proposal(trial: FrozenTrial) -> Proposal:
-    method = str(trial.params["method"])
-    prefix = f"{method}."
-    return Proposal(method, {n.removeprefix(prefix): v for n, v in trial.params.items() if n.startswith(prefix)})
+def _record(content: Mapping[str, Any]) -> TrialRecord:
+    slices = [SliceResult.from_dict(piece) for piece in content["slices"]]
+    return TrialRecord(TrialSpec.from_dict(content["spec"]), content["state"], slices)

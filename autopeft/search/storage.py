@@ -3,8 +3,10 @@
 The run directory decides; this follows it, and catches up after a stop.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +19,7 @@ from autopeft.domain.methods import MethodSpec
 from autopeft.domain.trials import TrialRecord
 from autopeft.errors import RunError
 from autopeft.search.sampler import Proposal, distributions_of
+from autopeft.search.storage_address import sqlite_address
 
 STUDY_NAME = "autopeft"
 
@@ -32,8 +35,12 @@ class Study(Protocol):
         """The number of a trial that begins now; None where another process was faster to the last one."""
         ...
 
-    def adopted(self) -> Proposal | None:
-        """The configuration of a trial whose process is gone, to be begun again here; None where there is none."""
+    def abandoned(self) -> frozenset[int]:
+        """Numbers of the peers whose process is gone: they may be taken over."""
+        ...
+
+    def take_over(self, number: int) -> bool:
+        """Make an abandoned trial this process's own, to be trained from its start; False where it is not to be had."""
         ...
 
     def started(self, records: Sequence[TrialRecord]) -> None:
@@ -63,17 +70,35 @@ class StudyMirror:
     Args:
         path: the database file.
         methods: by id; they give the distributions.
+        note: is told when a damaged file was set aside.
     """
 
-    def __init__(self, path: Path, methods: Mapping[str, MethodSpec]) -> None:
+    def __init__(
+        self, path: Path, methods: Mapping[str, MethodSpec], note: Callable[[str], None] = lambda text: None
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._path = path
         self._methods = methods
-        with _usable(path):
+        self._note = note
+        if _is_damaged(path):
+            self._set_aside()
+        self._open()
+
+    def _open(self) -> None:
+        with _usable(self._path):
             self._study = optuna.create_study(
-                storage=f"sqlite:///{path}", study_name=STUDY_NAME, load_if_exists=True, direction="minimize"
+                storage=sqlite_address(self._path), study_name=STUDY_NAME, load_if_exists=True, direction="minimize"
             )
             self._known = len(self._study.get_trials(deepcopy=False))
+
+    def _set_aside(self) -> None:
+        """Make room for a new file: the run directory has all that is in it."""
+        self._note(f"{self._path} is damaged: it is set aside, and written again from the run")
+        try:
+            os.replace(self._path, self._path.with_name(f"{self._path.name}.damaged"))
+            self._path.with_name(f"{self._path.name}-journal").unlink(missing_ok=True)
+        except OSError as error:
+            raise RunError(f"cannot write {self._path}: {error.strerror}", hint="is it yours to write?") from error
 
     def next_number(self, records: Sequence[TrialRecord], limit: int | None) -> int | None:
         """See `Study.next_number`."""
@@ -83,12 +108,19 @@ class StudyMirror:
         """See `Study.allocate`."""
         return self.next_number(records, limit)
 
-    def adopted(self) -> Proposal | None:
-        """See `Study.adopted`; there are no other processes."""
-        return None
+    def abandoned(self) -> frozenset[int]:
+        """See `Study.abandoned`; there are no other processes."""
+        return frozenset()
+
+    def take_over(self, number: int) -> bool:
+        """See `Study.take_over`; there is nothing to take."""
+        return False
 
     def started(self, records: Sequence[TrialRecord]) -> None:
         """See `Study.started`; trials are RUNNING until `finished`."""
+        if self._known > len(records):  # it is not of this run, or the run was taken back to an earlier state
+            self._set_aside()
+            self._open()
         for record in records[self._known :]:
             proposal = Proposal(record.spec.method, record.spec.hyperparameters)
             trial = optuna.trial.create_trial(
@@ -113,10 +145,24 @@ class StudyMirror:
             states = [trial.state for trial in self._study.get_trials(deepcopy=False)]
             for record, state in zip(records, states, strict=True):
                 if not state.is_finished():
-                    tell(self._study, record)
+                    ended, value = outcome(record)
+                    self._study.tell(record.spec.number, value, state=ended)
 
     def close(self) -> None:
         """See `Study.close`."""
+
+
+def _is_damaged(path: Path) -> bool:
+    """Whether there is a file that SQLite cannot make sense of; one that is locked or unreadable is not damaged."""
+    if not path.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            return bool(connection.execute("PRAGMA quick_check").fetchone() != ("ok",))
+    except sqlite3.OperationalError:
+        return False
+    except sqlite3.DatabaseError:
+        return True
 
 
 @contextmanager
@@ -134,12 +180,11 @@ def _usable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def tell(study: optuna.Study, record: TrialRecord) -> None:
-    """Close a trial."""
+def outcome(record: TrialRecord) -> tuple[TrialState, float | None]:
+    """How a trial is closed, and the loss that it is closed with."""
     if record.state in ("failed", "oom") or not record.slices:
-        study.tell(record.spec.number, state=TrialState.FAIL)
-    else:
-        study.tell(record.spec.number, record.loss)
+        return TrialState.FAIL, None
+    return TrialState.COMPLETE, record.loss
 
 
 def stored_parameters(proposal: Proposal, methods: Mapping[str, MethodSpec]) -> dict[str, object]:

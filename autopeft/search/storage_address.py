@@ -1,6 +1,7 @@
 """The address of a shared study's database: checked, and never shown with its password."""
 
 from importlib.util import find_spec
+from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -40,3 +41,8 @@ def parse_address(text: str) -> URL:
     if find_spec(module) is None:
         raise MissingDependencyError(f"{dialect} needs the package {module}", hint=f"pip install 'autopeft[{extra}]'")
     return url.set(drivername=driver)
+
+
+def sqlite_address(path: Path) -> str:
+    """The address of a database file, whatever characters its path holds."""
+    return URL.create("sqlite", database=str(path)).render_as_string()

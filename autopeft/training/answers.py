@@ -129,15 +129,25 @@ def best_span(scores: Tensor, inside: np.ndarray, most_tokens: int = MOST_SPAN_T
         inside: which tokens may be in it, (tokens,) with tokens up to L.
         most_tokens: that it may have.
     """
+    first, last, score = likeliest_span(scores, inside, most_tokens)
+    return None if score <= float(scores[0, 0] + scores[0, 1]) else (first, last)
+
+
+def likeliest_span(scores: Tensor, inside: np.ndarray, most_tokens: int = MOST_SPAN_TOKENS) -> tuple[int, int, float]:
+    """First and last token of the likeliest stretch, and the sum of their scores; -inf where no token may be in it.
+
+    Args:
+        scores: and the others: as `best_span` takes them.
+        inside: likewise.
+        most_tokens: likewise.
+    """
     count = len(inside)
     allowed = torch.from_numpy(inside)
     begin, end = (scores[:count, side].masked_fill(~allowed, -torch.inf) for side in (0, 1))
     pairs = begin[:, None] + end[None, :]
     pairs = pairs.masked_fill(~torch.ones_like(pairs, dtype=torch.bool).triu().tril(most_tokens - 1), -torch.inf)
     best = int(pairs.argmax())
-    if pairs.flatten()[best] <= scores[0, 0] + scores[0, 1]:
-        return None
-    return best // count, best % count
+    return best // count, best % count, float(pairs.flatten()[best])
 
 
 _READERS: dict[Objective, Callable[[EncodedSplit, Sequence[str], list[int], Tensor], Answers]] = {

@@ -1,19 +1,25 @@
-"""A trial's state on disk: trainable tensors and optimizer moments in one safetensors file a step."""
+"""A trial's state on disk: trainable tensors and optimizer moments in one safetensors file a step.
 
+A file carries the sha256 of its tensors: what a disk or a copy has changed is found out before it is trained on.
+"""
+
+import hashlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
-from autopeft.errors import RunError
+from autopeft.errors import DamagedStateError, RunError
 from autopeft.modeling.adapter_files import load_trainable_state, trainable_state
 
 # `projection` is of GaLore.
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step", "projection")
+_SEAL = "sha256"
+_HINT = "restore the file, then `autopeft resume`"
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
@@ -42,7 +48,8 @@ def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+        plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        save_file(plain, temporary, metadata={_SEAL: _digest(plain)})
         with open(temporary, "rb") as stream:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
@@ -56,21 +63,34 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     """What `save_tensors` wrote.
 
     Raises:
-        RunError: the file is missing or damaged.
+        DamagedStateError: the file is missing, or not what was written.
     """
     try:
-        return load_file(path)
+        with safe_open(path, framework="pt") as stored:
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - no mapping
+            seal = (stored.metadata() or {}).get(_SEAL)
     except (OSError, SafetensorError) as error:
-        raise RunError(
-            f"cannot read {path}: {error}", hint="delete events.jsonl beside its folder to train anew"
-        ) from error
+        raise DamagedStateError(f"cannot read {path}: {error}", hint=_HINT) from error
+    if seal != _digest(tensors):
+        raise DamagedStateError(f"{path} is not what was written: its checksum differs", hint=_HINT)
+    return tensors
+
+
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """sha256 over names, shapes, dtypes and bytes."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def load_checkpoint(folder: Path, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Put the state after `step` into model and optimizer.
 
     Raises:
-        RunError: the file is missing or damaged, or belongs to another model.
+        DamagedStateError: the file is missing, or not what was written.
     """
     tensors = load_tensors(checkpoint_path(folder, step))
     prefix = "model."

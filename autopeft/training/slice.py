@@ -4,7 +4,7 @@ import math
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -37,6 +37,21 @@ class DivergedError(Exception):
     """The loss is no finite number."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Steps of a slice.
+
+    Attributes:
+        first: where training begins: at 0 where the state at `from_step` is lost.
+        from_step: what was done before it.
+        to_step: what will be done after it.
+    """
+
+    first: int
+    from_step: int
+    to_step: int
+
+
 def run_slice(
     worker: Worker,
     spec: TrialSpec,
@@ -46,6 +61,7 @@ def run_slice(
     to_step: int,
     should_stop: Callable[[], bool],
     measure_step: MeasureStep | None = None,
+    restart: bool = False,
 ) -> SliceResult:
     """Train `spec` from its checkpoint at `from_step` to `to_step`, evaluate, write the new checkpoint.
 
@@ -60,18 +76,21 @@ def run_slice(
         to_step: at `plan.full_steps` the whole validation split is evaluated, else the rung's sample.
         should_stop: asked before each step.
         measure_step: runs a step and gives the peak bytes of its tensors; used for a trial's second step.
+        restart: the checkpoint at `from_step` is lost: train up to it once more; the result is as if it had been there.
 
     Returns:
         The result; what goes wrong inside the trial is in its `error`.
 
     Raises:
         SliceAbandoned: `should_stop` said so.
+        DamagedStateError: the checkpoint cannot be used.
         RunError: the disk is full or not writable.
     """
     began = time.perf_counter()
+    span = _Span(0 if restart else from_step, from_step, to_step)
 
     def attempt(spec: TrialSpec) -> SliceResult:
-        return _attempt(worker, spec, folder, from_step, to_step, should_stop, measure_step, began)
+        return _attempt(worker, spec, folder, span, should_stop, measure_step, began)
 
     result = attempt(spec)
     lowered = spec.split.halved(worker.plan.batch_size)
@@ -85,8 +104,7 @@ def _attempt(
     worker: Worker,
     spec: TrialSpec,
     folder: Path,
-    from_step: int,
-    to_step: int,
+    span: _Span,
     should_stop: Callable[[], bool],
     measure_step: MeasureStep | None,
     began: float,
@@ -95,11 +113,11 @@ def _attempt(
     devices = [worker.device] if worker.device.type == "cuda" else []
     try:
         with torch.random.fork_rng(devices=devices):
-            return _train(worker, spec, folder, from_step, to_step, should_stop, measure_step, began)
+            return _train(worker, spec, folder, span, should_stop, measure_step, began)
     except (SliceAbandoned, RunError, KeyboardInterrupt):
         raise
     except Exception as error:  # a trial must never end the search
-        result = _failure(error, folder, from_step, time.perf_counter() - began)
+        result = _failure(error, folder, span.from_step, time.perf_counter() - began)
     return replace(
         result,
         accumulation=spec.split.accumulation,
@@ -111,23 +129,20 @@ def _train(
     worker: Worker,
     spec: TrialSpec,
     folder: Path,
-    from_step: int,
-    to_step: int,
+    span: _Span,
     should_stop: Callable[[], bool],
     measure_step: MeasureStep | None,
     began: float,
 ) -> SliceResult:
     model = worker.build(spec)
     optimizer = build_optimizer(model, spec.hyperparameters)
-    if from_step:
-        load_checkpoint(folder / "checkpoint", from_step, model, optimizer)
+    from_step, to_step = span.from_step, span.to_step
+    if span.first:
+        load_checkpoint(folder / "checkpoint", span.first, model, optimizer)
     steps = _Steps(worker, spec, model, optimizer)
-    trained = time.perf_counter()
-    for step in range(from_step, to_step):
-        if should_stop():
-            raise SliceAbandoned(f"trial {spec.number} at step {step}")
-        steps.run(step, measure_step if step == MEASURED_STEP else None)
-    curve = steps.curve(max(1, (to_step - from_step) // CURVE_POINTS_PER_SLICE))
+    trained = steps.through(span, should_stop, measure_step)
+    # Reading the losses waits for the device: only then is the training done.
+    curve = steps.curve_after(from_step, max(1, (to_step - from_step) // CURVE_POINTS_PER_SLICE))
     train_seconds = time.perf_counter() - trained
     evaluated = time.perf_counter()
     rows = None if to_step == worker.plan.full_steps else worker.rung_rows
@@ -171,6 +186,21 @@ class _Steps:
         self._losses: list[tuple[int, torch.Tensor]] = []
         self.measured_peak_bytes: int | None = None
 
+    def through(self, span: _Span, should_stop: Callable[[], bool], measure_step: MeasureStep | None) -> float:
+        """All of them; when, on `time.perf_counter`, those began which count.
+
+        Raises:
+            SliceAbandoned: `should_stop` said so.
+        """
+        began = time.perf_counter()
+        for step in range(span.first, span.to_step):
+            if should_stop():
+                raise SliceAbandoned(f"trial {self._spec.number} at step {step}")
+            if step == span.from_step:
+                began = time.perf_counter()
+            self.run(step, measure_step if step == MEASURED_STEP and span.from_step <= step else None)
+        return began
+
     def run(self, step: int, measure_step: MeasureStep | None) -> None:
         """Optimizer step `step` (from 0)."""
         plan = self._worker.plan
@@ -195,13 +225,13 @@ class _Steps:
         else:
             self.measured_peak_bytes = measure_step(one_step)
 
-    def curve(self, every: int) -> tuple[tuple[int, float], ...]:
-        """(step, mean training loss of the last `every` steps) pairs.
+    def curve_after(self, from_step: int, every: int) -> tuple[tuple[int, float], ...]:
+        """(step, mean training loss of the last `every` steps) pairs of the steps after `from_step`.
 
         Raises:
             DivergedError: a loss is not finite.
         """
-        values = [(step, float(loss)) for step, loss in self._losses]
+        values = [(step, float(loss)) for step, loss in self._losses if step > from_step]
         bad = next((step for step, loss in values if not math.isfinite(loss)), None)
         if bad is not None:
             raise DivergedError(f"the training loss at step {bad} is not finite: try a lower learning rate")

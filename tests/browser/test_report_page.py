@@ -85,6 +85,13 @@ def colours(page: Any) -> tuple[str, str]:
     return page.evaluate(f"{style}.backgroundColor"), page.evaluate(f"{style}.color")
 
 
+@pytest.mark.parametrize("width", [1100, 800, 400])
+def test_no_figure_runs_out_of_its_tile(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    tiles = page.evaluate("[...document.querySelectorAll('.tiles > div')].map(e => [e.scrollWidth, e.clientWidth])")
+    assert len(tiles) == 6 and all(needed <= there for needed, there in tiles)
+
+
 def test_it_follows_the_colour_scheme_and_prints_on_white(page: Any) -> None:
     light = colours(page)
     page.emulate_media(color_scheme="dark")

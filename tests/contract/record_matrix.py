@@ -1,8 +1,8 @@
 """Runs every method on every small model of `method_cases` and records what held: `method_matrix.json`.
 
-    python tests/contract/record_matrix.py [FAMILY ...]
+    python tests/contract/record_matrix.py [FAMILY[:METHOD,METHOD] ...]
 
-One family at a time, in a process of its own; a family that is named is run anew, the others keep their last result.
+One family at a time, in a process of its own; what is named is run anew, everything else keeps its last result.
 The page docs/capabilities.md is made from the file.
 """
 
@@ -16,6 +16,7 @@ import xml.etree.ElementTree as ElementTree
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from method_cases import FAMILIES
 
@@ -24,14 +25,15 @@ REFUSAL = "test_what_a_family_cannot_take_is_refused_before_training"
 RECORD = HERE / "method_matrix.json"
 
 
-def run_family(family: str) -> dict[str, object]:
-    """The checks of one family: method -> the names of those that failed, in one pytest process."""
+def run_family(family: str, methods: list[str]) -> dict[str, Any]:
+    """The checks of one family, or of these methods on it: what passed, was refused and failed, in one process."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "slow or not slow"]
         longer = [f"not [{other}-" for other in FAMILIES if other.startswith(f"{family}-")]
-        chosen = " and ".join([f"[{family}-", *longer])
+        named = " or ".join(f"[{family}-{method}]" for method in methods)
+        chosen = " and ".join([f"({named})" if named else f"[{family}-", *longer])
         command += [f"--junitxml={report}", "-k", chosen, str(HERE / "test_methods.py")]
         subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
         cases = list(ElementTree.parse(report).getroot().iter("testcase"))  # pytest's own file
@@ -58,12 +60,25 @@ def run_family(family: str) -> dict[str, object]:
     }
 
 
+def _with_kept(found: dict[str, Any], earlier: dict[str, Any], methods: list[str]) -> dict[str, Any]:
+    """What was found, and for the methods that were not run what had been found before."""
+
+    def kept(table: str) -> dict[str, Any]:
+        return {name: one for name, one in earlier[table].items() if name not in methods}
+
+    refused = set(earlier["refused"]) - set(methods) | set(found["refused"])
+    tables = {table: dict(sorted((kept(table) | found[table]).items())) for table in ("passed", "failed")}
+    return found | tables | {"refused": sorted(refused), "wall_seconds": earlier["wall_seconds"]}
+
+
 def main() -> None:
     """Run the families named, or all; keep each as it ends."""
-    for family in sys.argv[1:] or FAMILIES:
-        found = run_family(family)
+    for asked in sys.argv[1:] or FAMILIES:
+        family, _, named = asked.partition(":")
+        methods = named.split(",") if named else []
+        found = run_family(family, methods)
         record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
-        record[family] = found
+        record[family] = _with_kept(found, record[family], methods) if methods else found
         ordered = {name: record[name] for name in FAMILIES if name in record}
         RECORD.write_text(json.dumps(ordered, indent=1) + "\n")
         print(family, sum(found["passed"].values()), "passed; failed:", found["failed"], flush=True)

@@ -14,12 +14,14 @@ from autopeft.api.preparation import load_data, load_worker, read_subject
 from autopeft.catalog import load_catalog
 from autopeft.domain.plan import SearchRequest, TrainingPlan
 from autopeft.domain.trials import SliceResult, TrialSpec
-from autopeft.errors import RunError
+from autopeft.errors import DamagedStateError, RunError
 from autopeft.execution import pool as pools
 from autopeft.execution.in_process import InProcessExecutor
 from autopeft.execution.loading import WorkerSetup
 from autopeft.execution.pool import WorkerPool
 from autopeft.execution.protocol import Executor, SliceTask
+from autopeft.execution.ray_cluster import RayExecutor
+from autopeft.training.checkpoint import checkpoint_path
 from autopeft.training.worker import Worker
 
 PLAN = TrainingPlan(batch_size=8, full_steps=8, rung_steps=(4, 8), seeds=(0,), autocast=None, rung_rows=16)
@@ -63,7 +65,16 @@ def pool(setup: WorkerSetup, notes: list[str], tmp_path_factory: pytest.TempPath
     made.close()
 
 
-@pytest.fixture(params=["in_process", "pool"])
+@pytest.fixture(scope="module")
+def ray(setup: WorkerSetup, notes: list[str]) -> Iterator[RayExecutor]:
+    """A cluster of one machine, with one actor."""
+    pytest.importorskip("ray")
+    made = RayExecutor(setup, 1, "local", note=notes.append)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["in_process", "pool", pytest.param("ray", marks=pytest.mark.slow)])
 def executor(request: pytest.FixtureRequest) -> Executor:
     made: Executor = request.getfixturevalue(request.param)
     return made
@@ -105,6 +116,25 @@ def test_the_test_split_and_the_adapter_are_the_same_wherever_they_are_made(
         executor.export(SPEC, tmp_path, 4, tmp_path / name)
     here, there = (tmp_path / name / "adapter_model.safetensors" for name in ("here", "there"))
     assert here.read_bytes() == there.read_bytes()
+
+
+def test_a_trial_whose_checkpoint_is_damaged_is_trained_again_to_the_same(executor: Executor, tmp_path: Path) -> None:
+    run(executor, tmp_path / "whole")
+    whole = without_times(run(executor, tmp_path / "whole", to_step=8, from_step=4))
+    run(executor, tmp_path / "damaged")
+    path = checkpoint_path(tmp_path / "damaged" / "checkpoint", 4)
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    task = SliceTask(SPEC, tmp_path / "damaged", 4, 8)
+    executor.submit(task)
+    finished = executor.wait(lambda task: False)
+    assert finished.result is None
+    assert "checksum" in str(finished.lost)
+    with pytest.raises(DamagedStateError, match="checksum"):
+        executor.test(SPEC, tmp_path / "damaged", 4)
+    executor.submit(replace(task, restart=True))
+    assert without_times(executor.wait(lambda task: False).result) == whole
 
 
 def test_what_goes_wrong_in_a_trial_is_in_its_result(executor: Executor, tmp_path: Path) -> None:
@@ -158,6 +188,64 @@ def test_a_killed_worker_is_replaced_and_its_slice_repeated(
 
 
 @pytest.mark.slow
+def test_a_killed_actor_is_replaced_and_its_slice_redone(
+    ray: RayExecutor, expected: SliceResult, notes: list[str], tmp_path: Path
+) -> None:
+    (process_id,) = ray.process_ids
+    ray.submit(SliceTask(SPEC, tmp_path, 0, 4))
+    os.kill(process_id, signal.SIGKILL)
+    assert without_times(ray.wait(lambda task: False).result) == expected
+    assert ray.process_ids != [process_id]
+    assert any(note.startswith("actor 0 ended") for note in notes)
+
+
+@pytest.mark.slow
+def test_actors_test_and_export_as_this_process_does(
+    in_process: InProcessExecutor, ray: RayExecutor, tmp_path: Path
+) -> None:
+    run(in_process, tmp_path)
+    assert ray.test(SPEC, tmp_path, 4) == in_process.test(SPEC, tmp_path, 4)
+    for name, executor in (("here", in_process), ("there", ray)):
+        executor.export(SPEC, tmp_path, 4, tmp_path / name)
+    here, there = (tmp_path / name / "adapter_model.safetensors" for name in ("here", "there"))
+    assert here.read_bytes() == there.read_bytes()
+
+
+@pytest.mark.slow
+def test_a_node_that_is_taken_away_takes_no_slice_along(
+    setup: WorkerSetup, ray: RayExecutor, expected: SliceResult, tmp_path: Path
+) -> None:
+    from ray.cluster_utils import Cluster
+
+    ray.close()  # one cluster at a time
+    notes: list[str] = []
+    # Nodes that are processes of this machine; the first has no room for an actor.
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    doomed = cluster.add_node(num_cpus=1)
+    executor = RayExecutor(setup, 1, cluster.address, note=notes.append)
+    try:
+        (process_id,) = executor.process_ids
+        cluster.add_node(num_cpus=1)
+        executor.submit(SliceTask(SPEC, tmp_path, 0, 4))
+        cluster.remove_node(doomed, allow_graceful=False)
+        assert without_times(executor.wait(lambda task: False).result) == expected
+        assert executor.process_ids != [process_id]
+    finally:
+        executor.close()
+        cluster.shutdown()
+    assert any(note.startswith("actor 0") and "new one" in note for note in notes)
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_not_there_or_too_small_is_told(setup: WorkerSetup, ray: RayExecutor) -> None:
+    ray.close()  # one cluster at a time
+    with pytest.raises(RunError, match=r"no Ray cluster answers at 127\.0\.0\.1:1"):
+        RayExecutor(setup, 1, "127.0.0.1:1", note=print)
+    with pytest.raises(RunError, match="has 0 GPUs: 2 workers with 1 each"):
+        RayExecutor(setup, 2, "local", gpus_each=1.0, note=print)
+
+
+@pytest.mark.slow
 def test_a_slice_that_kills_its_workers_fails_its_trial_alone(
     pool: WorkerPool, expected: SliceResult, tmp_path: Path
 ) -> None:
@@ -178,6 +266,18 @@ def test_a_worker_that_hangs_past_its_time_is_replaced(
     assert result is not None
     assert "longer than" in str(result.error)
     assert without_times(run(pool, tmp_path / "good")) == expected
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_without_a_limit_is_replaced(
+    pool: WorkerPool, expected: SliceResult, notes: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "IDLE_SECONDS", 3.0)
+    pool.submit(SliceTask(SPEC, tmp_path, 0, 4))
+    (process_id,) = pool.process_ids
+    os.kill(process_id, signal.SIGSTOP)
+    assert without_times(pool.wait(lambda task: False).result) == expected
+    assert any("no processor time" in note for note in notes)
 
 
 @pytest.mark.slow

@@ -18,10 +18,10 @@ from autopeft.modeling.step import build_optimizer, training_step
 from autopeft.modeling.wrap import wrap
 from autopeft.recommend.fit import catalog_objections
 from autopeft.training.row_losses import row_losses
-from tests.contract.method_cases import BERT, CATALOG, LLAMA
+from tests.contract.method_cases import BERT, CATALOG, LLAMA, T5
 
 SHAPE = StepShape(batch_size=4, max_length=16, target_length=8, dtype="float32", num_labels=3)
-CONFIGS = {"encoder": BERT, "decoder": LLAMA | {"pad_token_id": 0}}
+CONFIGS: dict[str, dict[str, Any]] = {"encoder": BERT, "decoder": LLAMA | {"pad_token_id": 0}, "encoder-decoder": T5}
 # The heads and objectives that the other contract tests do not cover.
 TASKS = [
     task

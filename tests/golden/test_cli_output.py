@@ -64,7 +64,7 @@ def compare(file: str, result: Result) -> None:
 
 @pytest.mark.parametrize("file", OUTPUTS)
 def test_output_is_as_recorded(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request, "_estimator", lambda _catalog: StandIn())
+    monkeypatch.setattr(request, "_estimator", lambda *_: StandIn())
     monkeypatch.setenv("COLUMNS", "80")
     compare(file, CliRunner().invoke(cli, OUTPUTS[file], prog_name="autopeft"))
 

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 import torch
 
-from autopeft.api.run import SearchRun
+from autopeft.api.run import SearchResult
 from autopeft.api.search import search
 
 # Small enough for seconds, large enough to learn something.
 SMALL = {"batch_size": 8, "full_steps": 45, "max_train_rows": 400, "max_evaluation_rows": 120, "threads": 1}
 
 
-def small_search(**options: Any) -> SearchRun:
+def small_search(**options: Any) -> SearchResult:
     """A search with `SMALL` sizes."""
     return search(**{**SMALL, **options})
 

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,12 +20,13 @@ from transformers import AutoModelForSequenceClassification
 
 from autopeft.api.finished import open_finished
 from autopeft.api.predict import predictor_of
-from autopeft.api.run import SearchRun
+from autopeft.api.run import SearchResult
 from autopeft.artifacts import predictor
 from autopeft.cli.main import cli
 from autopeft.data.batches import evaluation_batches
 from autopeft.domain.progress import Progress
 from tests.integration.conftest import small_search
+from tests.integration.hub_stand_in import Hub, running_hub
 from tests.integration.test_search import encoded_data
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +36,7 @@ SEEN: list[Progress] = []
 
 
 @pytest.fixture(scope="module")
-def run(tiny_bert: Path, sst2: Path, tmp_path_factory: pytest.TempPathFactory) -> SearchRun:
+def run(tiny_bert: Path, sst2: Path, tmp_path_factory: pytest.TempPathFactory) -> SearchResult:
     return small_search(
         model=tiny_bert,
         train=str(sst2),
@@ -62,7 +63,7 @@ def told(*arguments: object) -> dict[str, object]:
     return found
 
 
-def test_a_function_is_told_of_the_progress(run: SearchRun) -> None:
+def test_a_function_is_told_of_the_progress(run: SearchResult) -> None:
     assert {"search", "test"} <= {moment.stage for moment in SEEN}
     assert [moment.spent_seconds for moment in SEEN] == sorted(moment.spent_seconds for moment in SEEN)
 
@@ -79,7 +80,7 @@ def reviews(sst2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def answers(run: SearchRun, reviews: Path) -> list[dict[str, object]]:
+def answers(run: SearchResult, reviews: Path) -> list[dict[str, object]]:
     result = invoke("predict", run.path, "--input", reviews)
     assert result.exit_code == 0, result.stderr
     assert "70 rows, 1 of them without text" in result.stderr
@@ -93,7 +94,7 @@ def test_every_row_comes_out_in_order_with_its_columns(answers: list[dict[str, o
 
 
 def test_predictions_are_those_of_the_loaded_model(
-    run: SearchRun, answers: list[dict[str, object]], tiny_bert: Path
+    run: SearchResult, answers: list[dict[str, object]], tiny_bert: Path
 ) -> None:
     from transformers import AutoTokenizer
 
@@ -107,7 +108,7 @@ def test_predictions_are_those_of_the_loaded_model(
         assert answer["prediction"] == labels[shares.index(max(shares))]
 
 
-def test_rows_are_read_a_window_ahead_and_no_further(run: SearchRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_read_a_window_ahead_and_no_further(run: SearchResult, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predictor, "WINDOW_ROWS", 16)
     read: list[int] = []
     texts = ({"text": f"film number {place}"} for place in range(200) if read.append(place) is None)
@@ -118,7 +119,7 @@ def test_rows_are_read_a_window_ahead_and_no_further(run: SearchRun, monkeypatch
 
 
 def test_csv_takes_one_column_a_probability(
-    run: SearchRun, answers: list[dict[str, object]], reviews: Path, tmp_path: Path
+    run: SearchResult, answers: list[dict[str, object]], reviews: Path, tmp_path: Path
 ) -> None:
     result = invoke("predict", run.path, "--input", reviews, "--output", tmp_path / "answers.csv", "--batch-size", 7)
     assert result.exit_code == 0 and result.stdout == ""
@@ -129,7 +130,7 @@ def test_csv_takes_one_column_a_probability(
     assert [file.name for file in tmp_path.iterdir()] == ["answers.csv"]
 
 
-def test_a_file_that_breaks_off_leaves_no_output(run: SearchRun, tmp_path: Path) -> None:
+def test_a_file_that_breaks_off_leaves_no_output(run: SearchResult, tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text('{"sentence": "fine"}\n{"sentence": \n')
     result = invoke("predict", run.path, "--input", tmp_path / "in.jsonl", "--output", tmp_path / "out.jsonl")
     assert result.exit_code == 4
@@ -148,7 +149,7 @@ def test_a_file_that_breaks_off_leaves_no_output(run: SearchRun, tmp_path: Path)
     ],
 )
 def test_bad_rows_are_one_line_and_a_hint(
-    run: SearchRun, tmp_path: Path, content: str, options: list[str], code: int, hint: str
+    run: SearchResult, tmp_path: Path, content: str, options: list[str], code: int, hint: str
 ) -> None:
     (tmp_path / "in.jsonl").write_text(content)
     result = invoke("predict", run.path, "--input", tmp_path / "in.jsonl", *options)
@@ -156,7 +157,7 @@ def test_bad_rows_are_one_line_and_a_hint(
     assert hint in result.stderr and result.stderr.count("\n") == 2
 
 
-def test_evaluate_meets_the_reported_figure(run: SearchRun) -> None:
+def test_evaluate_meets_the_reported_figure(run: SearchResult) -> None:
     found = told("evaluate", run.path, "--format", "json")
     assert found["difference"] == pytest.approx(0, abs=1e-9)
     assert found["loss"] == pytest.approx(run.result["best"]["test_loss"], abs=1e-6)
@@ -164,7 +165,7 @@ def test_evaluate_meets_the_reported_figure(run: SearchRun) -> None:
 
 
 def test_evaluate_on_other_rows_agrees_with_predict(
-    run: SearchRun, answers: list[dict[str, object]], tmp_path: Path
+    run: SearchResult, answers: list[dict[str, object]], tmp_path: Path
 ) -> None:
     rows = [answer for answer in answers if answer["prediction"] is not None]
     (tmp_path / "other.csv").write_text(
@@ -176,13 +177,13 @@ def test_evaluate_on_other_rows_agrees_with_predict(
     assert found["reported"] is None
 
 
-def test_a_label_that_was_never_seen_is_refused(run: SearchRun, tmp_path: Path) -> None:
+def test_a_label_that_was_never_seen_is_refused(run: SearchResult, tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("sentence,label\nfine,1\nodd,7\n")
     result = invoke("evaluate", run.path, "--dataset", tmp_path / "other.csv")
     assert result.exit_code == 4 and "'7'" in result.stderr
 
 
-def test_the_merged_model_needs_no_peft_and_answers_alike(run: SearchRun, tmp_path: Path) -> None:
+def test_the_merged_model_needs_no_peft_and_answers_alike(run: SearchResult, tmp_path: Path) -> None:
     found = told("merge", run.path, "--output", tmp_path / "merged", "--format", "json")
     assert found["same_choices"] == 1.0
     assert found["greatest_difference"] < 1e-4
@@ -194,14 +195,14 @@ def test_the_merged_model_needs_no_peft_and_answers_alike(run: SearchRun, tmp_pa
     assert not (tmp_path / "merged" / "adapter_config.json").exists()
 
 
-def test_merge_writes_into_no_folder_that_holds_something(run: SearchRun, tmp_path: Path) -> None:
+def test_merge_writes_into_no_folder_that_holds_something(run: SearchResult, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("x")
     result = invoke("merge", run.path, "--output", tmp_path)
     assert result.exit_code == 4 and [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_merge_writes_into_the_empty_folder_that_one_stands_in(
-    run: SearchRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: SearchResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, here = run.path.absolute(), tmp_path / "here"
     here.mkdir()
@@ -211,7 +212,7 @@ def test_merge_writes_into_the_empty_folder_that_one_stands_in(
     assert (here / "model.safetensors").is_file() and [one.name for one in tmp_path.iterdir()] == ["here"]
 
 
-def test_a_run_compared_with_its_copy_is_a_paired_tie(run: SearchRun, tmp_path: Path) -> None:
+def test_a_run_compared_with_its_copy_is_a_paired_tie(run: SearchResult, tmp_path: Path) -> None:
     copy = shutil.copytree(run.path, tmp_path / "copy")
     found = told("compare", run.path, copy, "--format", "json")
     (difference,) = found["differences"]
@@ -220,7 +221,7 @@ def test_a_run_compared_with_its_copy_is_a_paired_tie(run: SearchRun, tmp_path: 
     assert "paired over the same test rows" in " ".join(table.stdout.split())
 
 
-def test_runs_on_other_rows_are_not_paired(run: SearchRun, tmp_path: Path) -> None:
+def test_runs_on_other_rows_are_not_paired(run: SearchResult, tmp_path: Path) -> None:
     copy = shutil.copytree(run.path, tmp_path / "copy")
     result = json.loads((copy / "result.json").read_text())
     result["data"]["fingerprint"] = "another"
@@ -231,7 +232,7 @@ def test_runs_on_other_rows_are_not_paired(run: SearchRun, tmp_path: Path) -> No
 
 
 def test_push_uploads_nothing_without_yes(
-    run: SearchRun, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: SearchResult, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("autopeft.api.push.upload", lambda *_, **__: pytest.fail("uploaded"))
     options = ("push", run.path, "--repo", "me/mine", "--base-model", "me/base", "--format", "json")
@@ -244,33 +245,48 @@ def test_push_uploads_nothing_without_yes(
     }
 
 
-def test_what_is_pushed_speaks_of_no_local_folder(
-    run: SearchRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def keep(folder: Path, repository: str, *, private: bool) -> str:
-        shutil.copytree(folder, tmp_path / "uploaded")
-        return f"https://example.org/{repository}/{private}"
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub on this machine, to which the right token is known."""
+    with running_hub("hf_right") as hub:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.address)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)  # the test-suite is offline
+        monkeypatch.setenv("HF_TOKEN", hub.token)
+        yield hub
 
-    monkeypatch.setattr("autopeft.api.push.upload", keep)
-    found = told("push", run.path, "--repo", "me/mine", "--base-model", "me/base", "--yes", "--format", "json")
-    assert found["address"] == "https://example.org/me/mine/False"
-    card = (tmp_path / "uploaded" / "README.md").read_text()
-    config = json.loads((tmp_path / "uploaded" / "adapter_config.json").read_text())
+
+def test_what_is_pushed_arrives_and_speaks_of_no_local_folder(run: SearchResult, hub: Hub) -> None:
+    options = ("--repo", "me/mine", "--base-model", "me/base", "--private", "--yes", "--format", "json")
+    found = told("push", run.path, *options)
+    assert found["address"] == f"{hub.address}/me/mine/commit/abc"
+    assert hub.repositories == {"me/mine": True}  # private
+    assert hub.files["adapter_model.safetensors"] == (run.best.path / "adapter_model.safetensors").read_bytes()
+    card, config = hub.files["README.md"].decode(), json.loads(hub.files["adapter_config.json"])
     assert config["base_model_name_or_path"] == "me/base"
     assert "from_pretrained(base, 'me/mine')" in card and 'base_model: "me/base"' in card
     for text in (card, json.dumps(config)):
         assert str(run.path) not in text and "/models/" not in text
 
 
-def test_a_base_in_a_local_folder_cannot_be_pushed_as_it_is(run: SearchRun) -> None:
+def test_a_hub_that_refuses_is_one_line_without_the_token(
+    run: SearchResult, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong_and_secret")
+    result = invoke("push", run.path, "--repo", "me/mine", "--base-model", "me/base", "--yes")
+    assert result.exit_code == 6 and "the hub answers 401" in result.stderr and "hf auth login" in result.stderr
+    assert "secret" not in result.output + result.stderr
+    assert hub.refused and not hub.files
+
+
+def test_a_base_in_a_local_folder_cannot_be_pushed_as_it_is(run: SearchResult) -> None:
     result = invoke("push", run.path, "--repo", "me/mine", "--yes")
     assert result.exit_code == 2 and "--base-model" in result.stderr
 
 
-def test_a_run_opens_fast_and_without_torch(run: SearchRun) -> None:
+def test_a_run_opens_fast_and_without_torch(run: SearchResult) -> None:
     program = (
         "import sys, autopeft\n"
-        f"result = autopeft.SearchRun({str(run.path)!r})\n"
+        f"result = autopeft.SearchResult({str(run.path)!r})\n"
         "assert result.best.hyperparameters and len(result.to_dict()['trials']) == 1\n"
         "print([name for name in ('torch', 'transformers', 'peft', 'sklearn') if name in sys.modules])"
     )
@@ -281,7 +297,7 @@ def test_a_run_opens_fast_and_without_torch(run: SearchRun) -> None:
 
 
 @pytest.fixture(scope="module")
-def own_run(tiny_bert: Path, sst2: Path, tmp_path_factory: pytest.TempPathFactory) -> SearchRun:
+def own_run(tiny_bert: Path, sst2: Path, tmp_path_factory: pytest.TempPathFactory) -> SearchResult:
     """A run that one of autopeft's own methods wins: without the control, there is no other."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("autopeft.api.planning.CONTROL", "")
@@ -298,23 +314,25 @@ def own_run(tiny_bert: Path, sst2: Path, tmp_path_factory: pytest.TempPathFactor
         )
 
 
-def test_an_own_method_loads_with_transformers_peft_and_one_import(own_run: SearchRun) -> None:
-    """In a process where nothing else of autopeft, and no other library of it, can be imported."""
-    best = own_run.result["best"]
-    assert best["method"] == "houlsby"
-    data, batch_size = encoded_data(own_run), best["evaluation"]["batch_size"]
+OTHERS = ("optuna", "sklearn", "datasets", "pydantic", "click", "autopeft.modeling")
+
+
+def loss_elsewhere(run: SearchResult, folder: Path, absent: Sequence[str]) -> float:
+    """The test loss by the lines that the report prints, in a process in which some packages cannot be imported."""
+    best = run.result["best"]
+    data, batch_size = encoded_data(run), best["evaluation"]["batch_size"]
     batches = [data.batch("test", rows) for rows in evaluation_batches(data.splits["test"].lengths, batch_size)]
     safetensors.torch.save_file(
         {f"{place}.{name}": tensor for place, batch in enumerate(batches) for name, tensor in batch.items()},
-        own_run.path / "batches.safetensors",
+        folder / "batches.safetensors",
     )
     program = "\n".join(
         [
             "import sys",
-            "sys.modules.update(dict.fromkeys(['optuna', 'sklearn', 'datasets', 'pydantic', 'autopeft.modeling']))",
+            f"sys.modules.update(dict.fromkeys({list(absent)!r}))",
             *best["load"],
             "import safetensors.torch, torch",
-            f"tensors = safetensors.torch.load_file({str(own_run.path / 'batches.safetensors')!r})",
+            f"tensors = safetensors.torch.load_file({str(folder / 'batches.safetensors')!r})",
             "losses, rows = 0.0, 0",
             f"for place in range({len(batches)}):",
             "    found = {name.split('.')[1]: t for name, t in tensors.items() if name.split('.')[0] == str(place)}",
@@ -328,10 +346,23 @@ def test_an_own_method_loads_with_transformers_peft_and_one_import(own_run: Sear
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=os.environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout.split()[-1]) == pytest.approx(best["test_loss"], abs=1e-6)
+    return float(done.stdout.split()[-1])
 
 
-def test_a_method_without_an_equal_weight_is_not_merged(own_run: SearchRun, tmp_path: Path) -> None:
+def test_a_method_of_pefts_loads_without_autopeft(run: SearchResult, tmp_path: Path) -> None:
+    best = run.result["best"]
+    assert best["method"] == "lora"
+    found = loss_elsewhere(run, tmp_path, absent=("autopeft", *OTHERS))
+    assert found == pytest.approx(best["test_loss"], abs=1e-6)
+
+
+def test_an_own_method_loads_with_transformers_peft_and_one_import(own_run: SearchResult, tmp_path: Path) -> None:
+    best = own_run.result["best"]
+    assert best["method"] == "houlsby"
+    assert loss_elsewhere(own_run, tmp_path, absent=OTHERS) == pytest.approx(best["test_loss"], abs=1e-6)
+
+
+def test_a_method_without_an_equal_weight_is_not_merged(own_run: SearchResult, tmp_path: Path) -> None:
     result = invoke("merge", own_run.path, "--output", tmp_path / "merged")
     assert result.exit_code == 2
     assert "a non-linearity stands between" in result.stderr and "hint:" in result.stderr
@@ -340,14 +371,14 @@ def test_a_method_without_an_equal_weight_is_not_merged(own_run: SearchRun, tmp_
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("onnxscript") is None, reason="the extra `onnx` is not installed")
-def test_the_onnx_file_answers_as_the_adapter(run: SearchRun, tmp_path: Path) -> None:
+def test_the_onnx_file_answers_as_the_adapter(run: SearchResult, tmp_path: Path) -> None:
     found = told("export", run.path, "--output", tmp_path / "onnx", "--print", "json")
     assert found["greatest_difference"] < 1e-4
     assert found["labels"] == list(run.result["data"]["labels"])
     assert (tmp_path / "onnx" / "model.onnx").stat().st_size == found["bytes"]
 
 
-def test_without_the_extra_export_says_so(run: SearchRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_export_says_so(run: SearchResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     result = invoke("export", run.path, "--output", tmp_path / "onnx")
     assert result.exit_code == 5 and "autopeft[onnx]" in result.stderr
@@ -361,7 +392,7 @@ def examples(command: str) -> list[list[str]]:
 
 @pytest.fixture
 def beside_two_runs(
-    run: SearchRun, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: SearchResult, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Sequence[str]], Result]:
     """Runs a command line in a folder that holds what the examples name."""
     monkeypatch.chdir(tmp_path)

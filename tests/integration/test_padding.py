@@ -9,7 +9,7 @@ import pytest
 from autopeft.api.evaluate import evaluate
 from autopeft.api.finished import open_finished
 from autopeft.api.predict import predictor_of
-from autopeft.api.run import SearchRun
+from autopeft.api.run import SearchResult
 from tests.integration.conftest import small_search
 
 # Another token than the tokenizer's padding: a model whose two files disagree.
@@ -17,7 +17,7 @@ IN_CONFIG = 7
 
 
 @pytest.fixture(scope="module")
-def run(material: Path, sst2: Path, tmp_path_factory: pytest.TempPathFactory) -> SearchRun:
+def run(material: Path, sst2: Path, tmp_path_factory: pytest.TempPathFactory) -> SearchResult:
     root = tmp_path_factory.mktemp("padding")
     model = root / "model"
     shutil.copytree(material / "models" / "stories260k", model)
@@ -38,7 +38,7 @@ def run(material: Path, sst2: Path, tmp_path_factory: pytest.TempPathFactory) ->
     )
 
 
-def test_a_row_is_answered_alike_alone_and_among_longer_ones(run: SearchRun) -> None:
+def test_a_row_is_answered_alike_alone_and_among_longer_ones(run: SearchResult) -> None:
     finished = open_finished(run.path)
     rows = [{"text": text} for text in ("bad", "a long and winding story of nothing at all", "it was very good")]
     together, alone = (
@@ -48,7 +48,7 @@ def test_a_row_is_answered_alike_alone_and_among_longer_ones(run: SearchRun) -> 
         assert one == pytest.approx(other, abs=1e-4)
 
 
-def test_what_fills_batches_reaches_every_model_that_is_made_from_the_run(run: SearchRun) -> None:
+def test_what_fills_batches_reaches_every_model_that_is_made_from_the_run(run: SearchResult) -> None:
     finished = open_finished(run.path)
     pad_id = finished.tokenizer().pad_token_id
     assert pad_id != IN_CONFIG
@@ -56,7 +56,7 @@ def test_what_fills_batches_reaches_every_model_that_is_made_from_the_run(run: S
     assert finished.load().config.pad_token_id == pad_id
 
 
-def test_training_measures_what_the_finished_model_measures(run: SearchRun) -> None:
+def test_training_measures_what_the_finished_model_measures(run: SearchResult) -> None:
     measured = evaluate(run.path)
     assert measured.value == pytest.approx(measured.reported, abs=1e-9)
     assert measured.loss == pytest.approx(run.result["best"]["test_loss"], abs=1e-6)

@@ -14,7 +14,7 @@ from transformers import AutoTokenizer
 
 from autopeft.api.finished import open_finished
 from autopeft.api.predict import tagger_of
-from autopeft.api.run import SearchRun
+from autopeft.api.run import SearchResult
 from autopeft.artifacts.tagger import Sentence
 from autopeft.cli.main import cli
 from autopeft.data.words import spans_of, split_words
@@ -39,7 +39,7 @@ def in_text(row: Row) -> Row:
     return {"text": " ".join(row["tokens"]), "spans": spans}
 
 
-def trained(model: Path, rows: list[Row], folder: Path) -> SearchRun:
+def trained(model: Path, rows: list[Row], folder: Path) -> SearchResult:
     return small_search(
         model=model,
         train=str(write(folder / "rows.jsonl", rows)),
@@ -63,7 +63,7 @@ def entities(material: Path) -> list[Row]:
 
 
 @pytest.fixture(scope="module")
-def run(tiny_bert: Path, entities: list[Row], tmp_path_factory: pytest.TempPathFactory) -> SearchRun:
+def run(tiny_bert: Path, entities: list[Row], tmp_path_factory: pytest.TempPathFactory) -> SearchResult:
     return trained(tiny_bert, entities[100:], tmp_path_factory.mktemp("tags"))
 
 
@@ -71,19 +71,19 @@ def invoke(*arguments: object) -> Result:
     return CliRunner().invoke(cli, [str(argument) for argument in arguments], prog_name="autopeft")
 
 
-def answered(run: SearchRun, path: Path, *more: object) -> list[Row]:
+def answered(run: SearchResult, path: Path, *more: object) -> list[Row]:
     result = invoke("predict", run.path, "--input", path, *more)
     assert result.exit_code == 0, result.stderr
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def figure(run: SearchRun, path: Path) -> float:
+def figure(run: SearchResult, path: Path) -> float:
     result = invoke("evaluate", run.path, "--dataset", path, "--format", "json")
     assert result.exit_code == 0, result.stderr
     return float(json.loads(result.stdout)["value"])
 
 
-def test_the_tags_have_the_figure_that_evaluate_gives(run: SearchRun, entities: list[Row], tmp_path: Path) -> None:
+def test_the_tags_have_the_figure_that_evaluate_gives(run: SearchResult, entities: list[Row], tmp_path: Path) -> None:
     path = write(tmp_path / "new.jsonl", entities[:100])
     rows = answered(run, path, "--batch-size", 7)
     assert [row["tokens"] for row in rows] == [row["tokens"] for row in entities[:100]]
@@ -93,7 +93,7 @@ def test_the_tags_have_the_figure_that_evaluate_gives(run: SearchRun, entities: 
 
 
 def test_the_tags_are_those_of_the_loaded_model(
-    run: SearchRun, entities: list[Row], tiny_bert: Path, tmp_path: Path
+    run: SearchResult, entities: list[Row], tiny_bert: Path, tmp_path: Path
 ) -> None:
     """Every word has its tag, also in a row that is longer than the model reads."""
     tokenizer, model = AutoTokenizer.from_pretrained(tiny_bert), run.best.load()
@@ -110,7 +110,7 @@ def test_the_tags_are_those_of_the_loaded_model(
     assert first["prediction"] == [labels[best[words.index(word)]] for word in range(len(entities[0]["tokens"]))]
 
 
-def test_the_spans_of_a_text_say_what_the_tags_of_its_words_say(run: SearchRun, entities: list[Row]) -> None:
+def test_the_spans_of_a_text_say_what_the_tags_of_its_words_say(run: SearchResult, entities: list[Row]) -> None:
     tagger = tagger_of(open_finished(run.path))
     rows = [Sentence(*split_words(" ".join(row["tokens"]))) for row in entities[:40]]
     tags = tagger.answers(Sentence(row.words) for row in rows)
@@ -139,7 +139,7 @@ def test_a_text_is_answered_with_its_spans(tiny_bert: Path, entities: list[Row],
     assert right and 2 * right / (len(told) + len(found)) == pytest.approx(figure(run, path))
 
 
-def test_csv_keeps_words_and_tags_in_a_cell_each(run: SearchRun, entities: list[Row], tmp_path: Path) -> None:
+def test_csv_keeps_words_and_tags_in_a_cell_each(run: SearchResult, entities: list[Row], tmp_path: Path) -> None:
     with open(tmp_path / "new.csv", "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerows([["words of it"], *([json.dumps(row["tokens"])] for row in entities[:5]), ["plain words"]])
@@ -150,7 +150,7 @@ def test_csv_keeps_words_and_tags_in_a_cell_each(run: SearchRun, entities: list[
     assert counts == [*(len(row["tokens"]) for row in entities[:5]), 2]
 
 
-def test_what_is_no_list_of_words_is_one_line(run: SearchRun, tmp_path: Path) -> None:
+def test_what_is_no_list_of_words_is_one_line(run: SearchResult, tmp_path: Path) -> None:
     write(tmp_path / "in.jsonl", [{"tokens": ["fine"]}, {"tokens": 5}])
     result = invoke("predict", run.path, "--input", tmp_path / "in.jsonl")
     assert result.exit_code == 4 and "line 2" in result.stderr and result.stderr.count("\n") == 2

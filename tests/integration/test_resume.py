@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from autopeft.api.run import SearchRun
+from autopeft.api.run import SearchResult
 from autopeft.api.search import resume
 from autopeft.errors import RunInterrupted
 from autopeft.search.context import Stop
@@ -29,19 +29,19 @@ def without_times(value: Any) -> Any:
     return [without_times(part) for part in value] if isinstance(value, list) else value
 
 
-def comparable(run: SearchRun) -> dict[str, Any]:
+def comparable(run: SearchResult) -> dict[str, Any]:
     kept = ("trials", "confirmed", "baselines", "verdict", "seeds", "metric", "data")
     return {name: without_times(run.result[name]) for name in kept}
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tiny_bert: Path, sst2: Path, tmp_path_factory: pytest.TempPathFactory) -> SearchRun:
+def undisturbed(tiny_bert: Path, sst2: Path, tmp_path_factory: pytest.TempPathFactory) -> SearchResult:
     output = tmp_path_factory.mktemp("runs") / "undisturbed"
     return small_search(model=tiny_bert, train=str(sst2), methods=METHODS, trials=TRIALS, output=output, seed=5)
 
 
 def test_the_same_seed_gives_the_same_trials_and_scores(
-    undisturbed: SearchRun, tiny_bert: Path, sst2: Path, tmp_path: Path
+    undisturbed: SearchResult, tiny_bert: Path, sst2: Path, tmp_path: Path
 ) -> None:
     again = small_search(
         model=tiny_bert, train=str(sst2), methods=METHODS, trials=TRIALS, output=tmp_path / "again", seed=5
@@ -49,7 +49,9 @@ def test_the_same_seed_gives_the_same_trials_and_scores(
     assert comparable(again) == comparable(undisturbed)
 
 
-def test_another_seed_gives_another_search(undisturbed: SearchRun, tiny_bert: Path, sst2: Path, tmp_path: Path) -> None:
+def test_another_seed_gives_another_search(
+    undisturbed: SearchResult, tiny_bert: Path, sst2: Path, tmp_path: Path
+) -> None:
     other = small_search(
         model=tiny_bert, train=str(sst2), methods=METHODS, trials=TRIALS, output=tmp_path / "other", seed=6
     )
@@ -79,7 +81,7 @@ def wait_for_slices(run: Path, process: subprocess.Popen[bytes], count: int) -> 
 
 @pytest.mark.parametrize("slices", [1, 5, 9])
 def test_a_search_killed_in_the_middle_goes_on_as_if_nothing_had_been(
-    slices: int, undisturbed: SearchRun, tiny_bert: Path, sst2: Path, tmp_path: Path
+    slices: int, undisturbed: SearchResult, tiny_bert: Path, sst2: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "killed"
     process = start_search(run, tiny_bert, sst2)
@@ -98,7 +100,7 @@ def test_a_search_killed_in_the_middle_goes_on_as_if_nothing_had_been(
 
 
 def test_an_interrupted_search_writes_its_report_and_goes_on(
-    undisturbed: SearchRun, tiny_bert: Path, sst2: Path, tmp_path: Path
+    undisturbed: SearchResult, tiny_bert: Path, sst2: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "interrupted"
     process = start_search(run, tiny_bert, sst2)

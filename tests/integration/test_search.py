@@ -1,6 +1,7 @@
 """Real searches: what they leave behind is usable, reproducible and complete."""
 
 import json
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,20 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoModelForSequenceClassification
 
 import autopeft.tuners  # noqa: F401 - the winner may be one of our own methods
-from autopeft.api.run import SearchRun
+from autopeft.api.run import SearchResult
 from autopeft.api.search import resume
 from autopeft.data.batches import evaluation_batches
 from autopeft.data.task_data import TaskData, load_task_data_from
+from autopeft.domain.callbacks import SliceEnded
 from tests.contract.result_schema import check_result
 from tests.integration.conftest import small_search
 
 
-def encoded_data(run: SearchRun) -> TaskData:
+def encoded_data(run: SearchResult) -> TaskData:
     return load_task_data_from(next((run.path / "data").glob("*/data.json")).parent)
 
 
-def test_batches(run: SearchRun) -> list[dict[str, torch.Tensor]]:
+def test_batches(run: SearchResult) -> list[dict[str, torch.Tensor]]:
     """The recorded batches of the final evaluation."""
     data = encoded_data(run)
     batch_size = run.result["best"]["evaluation"]["batch_size"]
@@ -61,14 +63,14 @@ def class_figures(model: Any, batches: list[dict[str, torch.Tensor]]) -> tuple[f
     return losses / rows, right / rows, rows
 
 
-def adapted(run: SearchRun, auto_class: Any, base: Path, **options: Any) -> Any:
+def adapted(run: SearchResult, auto_class: Any, base: Path, **options: Any) -> Any:
     """The winner as plain transformers and peft load it."""
     model = auto_class.from_pretrained(base, dtype="float32", **options)
     return PeftModel.from_pretrained(model, str(run.path / "best_adapter")).eval()
 
 
 @pytest.fixture(scope="module")
-def sst2_run(material: Path, sst2: Path, tmp_path_factory: pytest.TempPathFactory) -> SearchRun:
+def sst2_run(material: Path, sst2: Path, tmp_path_factory: pytest.TempPathFactory) -> SearchResult:
     return small_search(
         model=material / "models" / "minilm-l6",
         train=str(sst2),
@@ -82,7 +84,7 @@ def sst2_run(material: Path, sst2: Path, tmp_path_factory: pytest.TempPathFactor
     )
 
 
-def test_the_minilm_winner_on_sst2_reproduces_its_test_figure(sst2_run: SearchRun, material: Path) -> None:
+def test_the_minilm_winner_on_sst2_reproduces_its_test_figure(sst2_run: SearchResult, material: Path) -> None:
     best = sst2_run.result["best"]
     model = adapted(sst2_run, AutoModelForSequenceClassification, material / "models" / "minilm-l6", num_labels=2)
     loss, accuracy, rows = class_figures(model, test_batches(sst2_run))
@@ -91,7 +93,7 @@ def test_the_minilm_winner_on_sst2_reproduces_its_test_figure(sst2_run: SearchRu
     assert rows == sst2_run.result["data"]["rows"]["test"]
 
 
-def test_the_run_directory_holds_what_the_contract_promises(sst2_run: SearchRun) -> None:
+def test_the_run_directory_holds_what_the_contract_promises(sst2_run: SearchResult) -> None:
     names = {path.name for path in sst2_run.path.iterdir()}
     promised = {"plan.json", "study.db", "trials", "best_adapter", "result.json", "report.html", "report.md"}
     assert promised | {"leaderboard.csv"} <= names
@@ -104,7 +106,7 @@ def test_the_run_directory_holds_what_the_contract_promises(sst2_run: SearchRun)
     assert not pickles
 
 
-def test_the_result_keeps_to_its_published_schema_and_says_what_ran_when(sst2_run: SearchRun) -> None:
+def test_the_result_keeps_to_its_published_schema_and_says_what_ran_when(sst2_run: SearchResult) -> None:
     check_result(sst2_run.result)
     pieces = sst2_run.result["timeline"]
     assert {piece["trial"] for piece in pieces} >= {0, 1, 2, 3}
@@ -113,7 +115,7 @@ def test_the_result_keeps_to_its_published_schema_and_says_what_ran_when(sst2_ru
     assert all(end <= piece["started_seconds"] for end, piece in zip(ends, pieces[1:], strict=False))
 
 
-def test_every_trial_is_in_the_result_once_and_in_optunas_study(sst2_run: SearchRun) -> None:
+def test_every_trial_is_in_the_result_once_and_in_optunas_study(sst2_run: SearchResult) -> None:
     trials = sst2_run.result["trials"]
     assert [trial["number"] for trial in trials] == [0, 1, 2, 3]
     study = optuna.load_study(study_name="autopeft", storage=f"sqlite:///{sst2_run.path / 'study.db'}")
@@ -124,7 +126,7 @@ def test_every_trial_is_in_the_result_once_and_in_optunas_study(sst2_run: Search
         assert stored.value in [pytest.approx(rung["validation_loss"]) for rung in trial["rungs"]]
 
 
-def test_the_ledger_adds_up_and_the_measured_memory_is_the_predicted_one(sst2_run: SearchRun) -> None:
+def test_the_ledger_adds_up_and_the_measured_memory_is_the_predicted_one(sst2_run: SearchResult) -> None:
     budget = sst2_run.result["budget"]
     assert sum(budget["ledger"].values()) == pytest.approx(budget["spent_seconds"])
     assert 0 < budget["compute_share"] <= 1
@@ -132,7 +134,7 @@ def test_the_ledger_adds_up_and_the_measured_memory_is_the_predicted_one(sst2_ru
         assert trial["measured_peak_bytes"] == pytest.approx(trial["predicted_peak_bytes"], rel=0.03)
 
 
-def test_the_result_compares_with_the_control_and_the_baselines(sst2_run: SearchRun) -> None:
+def test_the_result_compares_with_the_control_and_the_baselines(sst2_run: SearchResult) -> None:
     result = sst2_run.result
     assert {entry["role"] for entry in result["confirmed"]} == {"candidate", "control"}
     for entry in result["confirmed"]:
@@ -144,8 +146,8 @@ def test_the_result_compares_with_the_control_and_the_baselines(sst2_run: Search
     assert result["verdict"]
 
 
-def test_the_python_api_opens_the_run_and_loads_the_winner(sst2_run: SearchRun) -> None:
-    again = SearchRun(sst2_run.path)
+def test_the_python_api_opens_the_run_and_loads_the_winner(sst2_run: SearchResult) -> None:
+    again = SearchResult(sst2_run.path)
     assert list(again.to_dataframe()["number"]) == [0, 1, 2, 3]
     batch = test_batches(sst2_run)[0]
     labels = batch.pop("labels")
@@ -155,7 +157,7 @@ def test_the_python_api_opens_the_run_and_loads_the_winner(sst2_run: SearchRun) 
     assert resume(sst2_run.path).result == sst2_run.result
 
 
-def test_a_finished_run_keeps_no_checkpoints(sst2_run: SearchRun) -> None:
+def test_a_finished_run_keeps_no_checkpoints(sst2_run: SearchResult) -> None:
     assert not list(sst2_run.path.rglob("step-*.safetensors"))
 
 
@@ -233,3 +235,33 @@ def test_the_demos_winner_beats_word_counts_clearly(short_demo_verdict: str) -> 
 
 def test_the_demos_winner_beats_head_only_clearly(short_demo_verdict: str) -> None:
     assert "clearly beats the baseline “head only (frozen base)”" in short_demo_verdict
+
+
+class Watched:
+    """Keeps what a callback is told."""
+
+    def __init__(self) -> None:
+        self.steps: dict[str, list[int]] = {}
+        self.ended: list[tuple[str, Path]] = []
+
+    def slice_ended(self, ended: SliceEnded) -> None:
+        self.steps.setdefault(ended.key, []).append(ended.result.to_step)
+
+    def search_ended(self, result: Mapping[str, Any], run: Path) -> None:
+        self.ended.append((result["status"], run))
+
+
+@pytest.mark.filterwarnings("ignore")  # a warning of tensorboard's would end its thread
+def test_trackers_and_callbacks_follow_trials_and_confirmations(tiny_bert: Path, sst2: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    watched = Watched()
+    run = small_search(
+        model=str(tiny_bert), train=str(sst2), output=tmp_path / "run", trials=1, methods=["ia3"], top=1,
+        confirm_seeds=2, full_steps=3, track=["tensorboard"], callbacks=[watched],
+    )  # fmt: skip
+    assert watched.ended == [("finished", tmp_path / "run")]
+    assert watched.steps["trials/0000"][-1] == 3
+    folders = {path.parent.relative_to(run.path / "tensorboard") for path in run.path.glob("tensorboard/**/events.*")}
+    assert folders == {Path("search"), *map(Path, watched.steps)}
+    assert any(key.startswith("confirm/trial-0000-seed-") for key in watched.steps)
+    assert any(key.startswith("confirm/control-lora-seed-") for key in watched.steps)

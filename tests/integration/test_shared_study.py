@@ -1,14 +1,8 @@
 """Several processes on one study in a real PostgreSQL: nothing twice, nothing lost, and it may go away for a while."""
 
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,75 +11,27 @@ import pytest
 
 from autopeft.api.studies import hide_password
 from autopeft.domain.progress import Silent
-from autopeft.domain.trials import SliceResult, TrialRecord
-from autopeft.errors import MissingDependencyError, RunError, UsageError
+from autopeft.domain.trials import SliceResult, TrialRecord, TrialSpec
+from autopeft.errors import InputError, MissingDependencyError, RunError, UsageError
 from autopeft.execution.protocol import SliceTask
 from autopeft.search import shared_study, storage_address
 from autopeft.search.search_stage import search_stage
-from autopeft.search.shared_study import Address, Database, SharedStudy, agree
+from autopeft.search.shared_database import Address, Database
+from autopeft.search.shared_study import SharedStudy, agree
 from autopeft.search.storage_address import parse_address
+from tests.postgres_cluster import Cluster, free_port, running_cluster, tool
 from tests.stub_search import METHODS, learn, stub_context
 
 IDENTITY = {"model": "m", "data": "d"}
-NOBODY = "nobody"
-
-
-@dataclass
-class Cluster:
-    """A PostgreSQL of its own, as an unprivileged user, in a folder of its own."""
-
-    folder: Path
-    port: int
-    user: str | None
-
-    @property
-    def url(self) -> str:
-        return f"postgresql://tester:secret-word@127.0.0.1:{self.port}/postgres"
-
-    def run(self, *command: str) -> None:
-        subprocess.run(
-            command, check=True, user=self.user, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-
-    def start(self) -> None:
-        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-        log = str(self.folder / "log")
-        self.run(_tool("pg_ctl"), "-D", str(self.folder / "data"), "-w", "-l", log, "-o", options, "start")
-
-    def stop(self) -> None:
-        self.run(_tool("pg_ctl"), "-D", str(self.folder / "data"), "-w", "-m", "immediate", "stop")
-
-
-def _tool(name: str) -> str:
-    found = shutil.which(name) or next((str(p) for p in Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), None)
-    if found is None:
-        pytest.skip("PostgreSQL is not installed")
-    return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     pytest.importorskip("psycopg")
-    # Not in pytest's folders, which let no other user in.
-    with tempfile.TemporaryDirectory(prefix="autopeft-postgres-") as name:
-        made = Cluster(Path(name), _free_port(), NOBODY if os.getuid() == 0 else None)
-        if made.user:
-            shutil.chown(name, made.user)
-        password = Path(name) / "password"
-        password.write_text("secret-word")
-        password.chmod(0o644)
-        data = str(Path(name) / "data")
-        authentication = ("--pwfile", str(password), "--auth", "scram-sha-256")
-        made.run(_tool("initdb"), "-D", data, "-U", "tester", *authentication, "-N")
-        made.start()
+    if tool("initdb") is None:
+        pytest.skip("PostgreSQL is not installed")
+    with running_cluster() as made:
         yield made
-        made.stop()
 
 
 def database(cluster: Cluster, study: str, member: str, **options: Any) -> Database:
@@ -121,11 +67,11 @@ def test_processes_share_the_trials_out_and_compare_with_each_other(cluster: Clu
     with ThreadPoolExecutor(len(members)) as pool:
         runs = list(pool.map(search_stage, contexts))
     study = optuna.load_study(storage=database(cluster, "shared", "reader").storage, study_name="shared")
-    kept = [trial for trial in study.trials if "surplus" not in trial.user_attrs]
-    assert by_number(runs) == [trial.number for trial in kept]
-    assert len(kept) == 24
+    # One that had ended early may have left a trial to another, which trained it further: the last one has it.
+    assert set(by_number(runs)) == set(range(24))
+    assert sorted(trial.user_attrs["trial"] for trial in study.trials) == list(range(24))
     assert all(trial.state.is_finished() for trial in study.trials)
-    configurations = [tuple(sorted(trial.params.items())) for trial in kept]
+    configurations = [tuple(sorted(trial.params.items())) for trial in study.trials]
     assert len(set(configurations)) == 24
     # What is promoted is compared with everybody's: one run's own six trials would promote nobody so far.
     assert max(record.steps_done for own, _ in runs for record in own) == 90
@@ -141,27 +87,98 @@ def test_the_first_process_makes_the_plan_and_another_search_is_refused(cluster:
     assert "secret-word" not in str(refusal.value)
 
 
-def test_trials_of_a_process_that_is_gone_begin_again_elsewhere(cluster: Cluster, tmp_path: Path) -> None:
-    dead = joined(cluster, "gone", "dead")()
-    number = dead.allocate([], None)
-    assert number == 0
-    lost = stub_context(tmp_path / "spec").starts[2]
-    record = TrialRecord(spec=_spec(number, lost.method, lost.hyperparameters))
-    dead.started([record])
-    dead.close()
-    later = time.time() + shared_study.LEASE_SECONDS + 60
-    found = database(cluster, "gone", "alive", clock=lambda: later)
+def begun(study: SharedStudy, *trained: tuple[str, dict[str, Any], float]) -> list[TrialRecord]:
+    """Trials of another process: method, hyperparameters, and the loss that it reached at the first rung."""
+    records = []
+    for method, hyperparameters, loss in trained:
+        number = study.allocate(records, None)
+        assert number is not None
+        record = TrialRecord(TrialSpec(number, method, hyperparameters, 0))
+        records.append(record)
+        study.started(records)
+        if loss:
+            piece = replace(learn(SliceTask(record.spec, Path(), 0, 10)), validation_loss=loss)
+            record.slices, record.state = [piece], "paused"
+            study.advanced(record)
+    return records
+
+
+def defaults(method: str, rate: float) -> dict[str, Any]:
+    return {knob.name: knob.default for knob in METHODS[method].knobs} | {"learning_rate": rate}
+
+
+@pytest.mark.parametrize("goes", ["silently", "finished"])
+def test_trials_of_a_process_that_is_gone_are_taken_over(cluster: Cluster, tmp_path: Path, goes: str) -> None:
+    """What was begun at once, what was paused when its turn comes; each keeps its number."""
+    name = f"gone {goes}"
+    other = joined(cluster, name, "other")()
+    good, begun_only = defaults("lora", 1e-2), defaults("ia3", 3e-3)
+    theirs = begun(other, ("lora", good, 0.1), ("houlsby", defaults("houlsby", 1e-3), 0.9), ("ia3", begun_only, 0.0))
+    if goes == "finished":
+        other.finished(theirs)
+    other.close()
+    found = database(cluster, name, "me")
     agree(found, IDENTITY, plan)
-    own, _ = search_stage(stub_context(tmp_path / "alive", study=lambda: SharedStudy(found, METHODS), trials=5))
-    assert [r.spec.number for r in own] == [1, 2, 3, 4, 5]
-    assert own[0].spec.method == lost.method
-    assert dict(own[0].spec.hyperparameters) == dict(lost.hyperparameters)
+    lease = shared_study.LEASE_SECONDS if goes == "finished" else -1.0
+    own, peers = search_stage(
+        stub_context(tmp_path / "me", study=lambda: SharedStudy(found, METHODS, lease_seconds=lease), trials=6)
+    )
+    mine = {record.spec.number: record for record in own}
+    assert sorted(mine) == [0, 2, 3, 4, 5]
+    assert dict(mine[2].spec.hyperparameters) == begun_only
+    # The best of all at the first rung is trained further, from its start and through the same rungs.
+    assert dict(mine[0].spec.hyperparameters) == good
+    assert [piece.to_step for piece in mine[0].slices][:2] == [10, 30]
+    # What would not be promoted stays as it was left.
+    assert [peer.spec.number for peer in peers] == [1]
+    study = optuna.load_study(storage=found.storage, study_name=name)
+    assert all(trial.state.is_finished() for trial in study.trials)
 
 
-def _spec(number: int, method: str, hyperparameters: Any) -> Any:
-    from autopeft.domain.trials import TrialSpec
+def test_a_trial_is_taken_over_once_and_not_from_one_that_is_there(cluster: Cluster) -> None:
+    other = joined(cluster, "once", "other")()
+    begun(other, ("lora", defaults("lora", 1e-2), 0.1))
+    takers = [joined(cluster, "once", name)() for name in ("a", "b")]
+    assert not takers[0].take_over(0)
+    other.finished([])
+    assert [taker.take_over(0) for taker in takers] == [True, False]
+    for one in (other, *takers):
+        one.close()
 
-    return TrialSpec(number, method, hyperparameters, 0)
+
+def test_a_number_that_was_given_and_never_used_is_used_again(cluster: Cluster) -> None:
+    crashed = joined(cluster, "orphan", "crashed")()
+    assert crashed.allocate([], 1) == 0
+    # The answer may be lost on its way: the same process gets the same number.
+    again = joined(cluster, "orphan", "crashed")()
+    assert again.allocate([], 1) == 0
+    other = joined(cluster, "orphan", "other")()
+    assert other.next_number([], 1) is None
+    crashed.finished([])
+    assert other.next_number([], 1) == 0
+    assert other.allocate([], 1) == 0
+    assert other.allocate([TrialRecord(TrialSpec(0, "lora", {}, 0))], 1) is None
+    for one in (crashed, again, other):
+        one.close()
+
+
+def test_a_study_that_the_database_has_lost_is_told(cluster: Cluster) -> None:
+    with pytest.raises(RunError, match="any more"):
+        SharedStudy(database(cluster, "never made", "me"), METHODS)
+
+
+def test_damaged_rows_are_told_in_one_line(cluster: Cluster) -> None:
+    found = database(cluster, "damaged", "a")
+    agree(found, IDENTITY, plan)
+    study = SharedStudy(found, METHODS)
+    begun(study, ("lora", defaults("lora", 1e-2), 0.1))
+    study.close()
+    with found.storage.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE autopeft_trial SET content = '{\"spec\": 1}' WHERE study = 'damaged'")
+    other = joined(cluster, "damaged", "b")()
+    with pytest.raises(InputError, match="is damaged"):
+        other.peers()
+    other.close()
 
 
 @pytest.mark.slow
@@ -195,7 +212,7 @@ def test_a_server_that_restarts_is_waited_for(cluster: Cluster, tmp_path: Path) 
 
 def test_a_server_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
     pytest.importorskip("psycopg")
-    address = Address(f"postgresql://tester:secret-word@127.0.0.1:{_free_port()}/x", "s", "m")
+    address = Address(f"postgresql://tester:secret-word@127.0.0.1:{free_port()}/x", "s", "m")
     with pytest.raises(RunError, match="cannot be used") as refusal:
         Database(address, print)
     assert refusal.value.exit_code == 6
@@ -226,6 +243,7 @@ def test_a_missing_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_password_is_never_kept() -> None:
     assert hide_password("postgresql://u:p@h/d") == "postgresql://u@h/d"
+    assert hide_password("postgresql://u:p q@h/d") == "postgresql://u@h/d"
     assert hide_password("autopeft search --storage=mysql+x://u:p:q@h:1/d --top 1") == (
         "autopeft search --storage=mysql+x://u@h:1/d --top 1"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from autopeft.api.run import SearchRun
+from autopeft.api.run import SearchResult
 from autopeft.api.search import resume
 from tests.integration.conftest import small_search
 from tests.integration.test_resume import METHODS, TRIALS, comparable, finished_slices, start_search, wait_for_slices
@@ -48,7 +48,7 @@ def start(tiny_bert: Path, sst2: Path) -> Iterator[Start]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tiny_bert: Path, sst2: Path, tmp_path_factory: pytest.TempPathFactory) -> SearchRun:
+def undisturbed(tiny_bert: Path, sst2: Path, tmp_path_factory: pytest.TempPathFactory) -> SearchResult:
     output = tmp_path_factory.mktemp("runs") / "undisturbed"
     return small_search(model=tiny_bert, train=str(sst2), methods=METHODS, trials=TRIALS, output=output, seed=5)
 
@@ -56,7 +56,7 @@ def undisturbed(tiny_bert: Path, sst2: Path, tmp_path_factory: pytest.TempPathFa
 @pytest.mark.slow
 @pytest.mark.parametrize("who", ["parent", "worker", "both"])
 def test_one_worker_gives_the_same_numbers_whoever_is_killed(
-    who: str, undisturbed: SearchRun, start: Start, tmp_path: Path
+    who: str, undisturbed: SearchResult, start: Start, tmp_path: Path
 ) -> None:
     run = tmp_path / "killed"
     process = start(run, "--workers=1")

@@ -39,7 +39,15 @@ class AdaMixModel(AdapterModel):
         config: AdaMixConfig = self.peft_config[self.active_adapters[0]]
         first, second = run(), run()
         loss: Tensor = (first.loss + second.loss) / 2
-        return loss + config.consistency * divergence(first.logits, second.logits, batch.get("labels"))
+        return loss + config.consistency * divergence(_logits(first), _logits(second), batch.get("labels"))
+
+
+def _logits(told: Any) -> Tensor:
+    """What a pass predicts, ... x classes; of an answer's two ends, whose classes are the positions, B x 2 x L."""
+    if getattr(told, "start_logits", None) is not None:
+        return torch.stack([told.start_logits, told.end_logits], dim=1)
+    logits: Tensor = told.logits
+    return logits
 
 
 def divergence(first: Tensor, second: Tensor, labels: Tensor | None) -> Tensor:

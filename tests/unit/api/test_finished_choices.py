@@ -22,8 +22,9 @@ def finished(task: str, kind: str, **data: Any) -> Any:
         architecture=CATALOG.architectures["llama" if kind == "decoder" else "bert"],
         model=ModelSpec("tiny", {"model_type": "llama", "max_position_embeddings": 512}),
     )
-    result = {"data": {"max_length": 64, "max_target_length": None} | data}
-    return SimpleNamespace(
+    columns = {"source": "source", "target": "target"}
+    result = {"data": {"max_length": 64, "max_target_length": None, "columns": columns} | data}
+    run = SimpleNamespace(
         subject=subject,
         result=result,
         labels=(),
@@ -31,6 +32,8 @@ def finished(task: str, kind: str, **data: Any) -> Any:
         tokenizer=str,
         load=lambda device: None,
     )
+    run.unpacked = lambda: run
+    return run
 
 
 @pytest.mark.parametrize(

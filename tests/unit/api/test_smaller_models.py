@@ -25,7 +25,7 @@ class BySize(StandIn):
 
 
 def test_the_largest_smaller_model_that_fits_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request, "_estimator", lambda _catalog: BySize())
+    monkeypatch.setattr(request, "_estimator", lambda *_: BySize())
     with pytest.raises(NothingFitsError) as refused:
         verb.recommend("meta-llama/Llama-3.2-3B", gpu_mem="6GB", methods=["lora"])
     assert "nearest" in refused.value.message
@@ -38,7 +38,7 @@ def test_the_largest_smaller_model_that_fits_is_named(monkeypatch: pytest.Monkey
 
 
 def test_no_smaller_model_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request, "_estimator", lambda _catalog: BySize())
+    monkeypatch.setattr(request, "_estimator", lambda *_: BySize())
     answer = verb.recommend("meta-llama/Llama-3.2-3B", gpu_mem="1GB", methods=["lora"], allow_empty=True)
     assert not answer.candidates
     assert not any("smaller base" in reason.text for reason in answer.advice)

@@ -6,7 +6,7 @@ import pytest
 
 from autopeft.api.search_plan import options_of_plan
 from autopeft.catalog.plan_file import PlanFile, PlannedCandidate, plan_text, read_plan
-from autopeft.errors import CatalogError, UsageError
+from autopeft.errors import CatalogError
 
 LORA = PlannedCandidate(
     method="lora",
@@ -38,12 +38,14 @@ def test_a_plan_says_what_search_is_to_do(tmp_path: Path) -> None:
     assert (asked["model"], asked["gpu_mem"], asked["batch_size"]) == ("gpt2", 8 * 10**9, 8)
 
 
-def test_candidates_that_search_cannot_train_are_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", ["nf4", None])
+def test_a_search_holds_the_base_as_the_first_candidate_does_or_as_asked(tmp_path: Path, first: str | None) -> None:
     quantised = LORA.model_copy(update={"method": "ia3", "quantization": "nf4"})
-    both = PLAN.model_copy(update={"candidates": [quantised, LORA]})
-    assert options_of_plan(written(tmp_path, both))["methods"] == ("lora",)
-    with pytest.raises(UsageError, match="quantised"):
-        options_of_plan(written(tmp_path, PLAN.model_copy(update={"candidates": [quantised]})))
+    candidates = [quantised, LORA] if first else [LORA, quantised]
+    plan = written(tmp_path, PLAN.model_copy(update={"candidates": candidates}))
+    asked = options_of_plan(plan)
+    assert (asked["base_precision"], asked["methods"]) == (first, ("ia3",) if first else ("lora",))
+    assert options_of_plan(plan, "int8")["methods"] == tuple(one.method for one in candidates)
 
 
 @pytest.mark.parametrize(

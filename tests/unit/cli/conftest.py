@@ -15,6 +15,6 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run `autopeft` in this process; nothing is traced."""
-    monkeypatch.setattr(request, "_estimator", lambda _catalog: StandIn())
+    monkeypatch.setattr(request, "_estimator", lambda *_: StandIn())
     monkeypatch.setenv("COLUMNS", "80")
     return lambda *arguments: CliRunner().invoke(cli, list(arguments), prog_name="autopeft")

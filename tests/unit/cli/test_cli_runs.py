@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autopeft.api.run import SearchRun
+from autopeft.api.run import SearchResult
 from autopeft.cli import search_run
 from autopeft.cli.run_view import show_run
 from autopeft.domain.plan import SearchRequest
@@ -114,7 +114,7 @@ def test_each_contender_is_shown_once_with_its_parts(
     result["best"] = result["best"] | {"id": "trial-0007"}
     write_json(finished / "result.json", result)
     monkeypatch.setenv("COLUMNS", "160")
-    show_run(SearchRun(finished), "table")
+    show_run(SearchResult(finished), "table")
     table = capsys.readouterr().out.partition("Against what")[2].partition("The winner")[0]
     assert table.count(result["best"]["title"]) == 1
     assert f"{result['best']['title']} · winner, control" in table
@@ -127,12 +127,12 @@ def test_what_did_not_reach_full_length_says_so(
     result = json.loads(RECORDED.read_text())
     result["confirmed"] = [one | {"validation_mean": None, "runs": runs} for one in result["confirmed"]]
     write_json(finished / "result.json", result)
-    show_run(SearchRun(finished), "markdown")
+    show_run(SearchResult(finished), "markdown")
     assert capsys.readouterr().out.count(f"| {told} |") == len({one["name"] for one in result["confirmed"]})
 
 
 def test_markdown_is_markdown(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    show_run(SearchRun(finished), "markdown")
+    show_run(SearchResult(finished), "markdown")
     lines = capsys.readouterr().out.splitlines()
     assert "## Against what" in lines
     assert any(line.startswith("- ") for line in lines)

@@ -1,17 +1,23 @@
 """What a worker says is heard whole, however its bytes arrive."""
 
 import os
+import subprocess
+import sys
+import time
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from autopeft.execution.messages import encode
-from autopeft.execution.worker_process import WorkerProcess
+from autopeft.execution.worker_process import WorkerDied, WorkerProcess
 
 
 def listening_to(descriptor: int) -> WorkerProcess:
     worker = WorkerProcess.__new__(WorkerProcess)
     cast(Any, worker)._process = SimpleNamespace(stdout=SimpleNamespace(fileno=lambda: descriptor))
     worker._buffer = b""
+    worker._progress = None
     return worker
 
 
@@ -28,3 +34,30 @@ def test_two_messages_that_arrive_together_are_heard_one_by_one() -> None:
     assert worker.receive() is None
     os.close(writes)
     os.close(reads)
+
+
+def test_what_is_no_json_is_no_message() -> None:
+    reads, writes = os.pipe()
+    worker = listening_to(reads)
+    os.write(writes, b'{"result": {"validation_loss": NaN}}\n')
+    with pytest.raises(WorkerDied, match="nonsense"):
+        worker.receive()
+    os.close(writes)
+    os.close(reads)
+
+
+def test_a_process_that_waits_is_idle_and_one_that_works_is_not() -> None:
+    worker = listening_to(0)
+    for command, idles in (("import time; time.sleep(60)", True), ("while True: pass", False)):
+        process = subprocess.Popen([sys.executable, "-S", "-c", command])
+        cast(Any, worker)._process.pid = process.pid
+        longest = 0.0
+        worker._progress = None
+        try:
+            for now in range(40):
+                time.sleep(0.05)
+                longest = max(longest, worker.idle_seconds(float(now)))
+        finally:
+            process.kill()
+            process.wait()
+        assert (longest > 20) == idles

@@ -20,7 +20,7 @@ CATALOG = load_catalog()
 METHODS = sorted(
     method.id
     for method in CATALOG.methods.values()
-    if not picks_layers({knob.argument: knob.default for knob in method.knobs if knob.argument})
+    if not picks_layers({**method.settings, **{knob.argument: knob.default for knob in method.knobs if knob.argument}})
 )
 # One of each shape of stream: layers alone, a tensor that spans all layers, modules of its own, everything trained.
 SHAPES_OF_STREAM = ("lora", "prefix-tuning", "houlsby", "full")
@@ -92,6 +92,12 @@ def test_the_published_pattern_of_gemma_3_repeats(tiny: Any) -> None:
     made, how = trace_at_depth(deep)
     assert "10 and 16 layers, repeated to 34" in how
     assert made.stream == deep.traced().stream
+
+
+def test_a_method_whose_layers_differ_is_traced_whole(tiny: Any) -> None:
+    pricing = tiny.pricing("llama", "s4")
+    made, how = trace_at_depth(pricing)
+    assert how == "traced at full depth" and made.counts == pricing.traced().counts
 
 
 def test_streams_that_do_not_repeat_are_refused() -> None:

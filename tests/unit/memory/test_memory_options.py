@@ -66,7 +66,7 @@ def test_norms_in_float32_turn_the_residual_stream_to_float32(tiny: Any) -> None
     assert upcast.components_bytes["activations"] > kept.components_bytes["activations"]
 
 
-@pytest.mark.parametrize("method", ["full", "bitfit"])
+@pytest.mark.parametrize("method", ["full", "pissa"])
 def test_a_method_that_is_not_known_to_take_a_quantised_base_is_refused(tiny: Any, method: str) -> None:
     with pytest.raises(ModelError, match="quantised base") as caught:
         _estimate(tiny, method, "bert", quantization="nf4")

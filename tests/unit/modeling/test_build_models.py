@@ -13,7 +13,7 @@ from autopeft.catalog.contents import Catalog
 from autopeft.domain.memory import StepShape
 from autopeft.domain.models import ModelSpec
 from autopeft.errors import ModelError
-from autopeft.modeling.build import build_on_meta, enable_gradient_checkpointing, load_base
+from autopeft.modeling.build import build_on_meta, enable_gradient_checkpointing, load_base, renamed_weights
 from autopeft.modeling.heads import head_modules, reset_head
 from autopeft.modeling.quiet import quiet_transformers
 from autopeft.modeling.source import read_model
@@ -183,3 +183,30 @@ def test_same_seed_same_head(tiny_folders: dict[str, Path], catalog: Catalog) ->
         reset_head(base, seed)
         drawn.append(base.classifier.weight.clone())
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
+
+
+def test_a_decoder_that_answers_questions_has_its_pretrained_weights(
+    tiny_folders: dict[str, Path], catalog: Catalog, tmp_path: Path
+) -> None:
+    """Llama's class for it calls the pretrained part otherwise than checkpoints of language models do."""
+    task = catalog.task("question-answering").on("decoder")
+    folder = shutil.copytree(tiny_folders["llama"], tmp_path / "llama")
+    kept = load_file(folder / "model.safetensors")
+    save_file(
+        {f"model.{name.removeprefix('model.')}": value for name, value in kept.items()}, folder / "model.safetensors"
+    )
+    model = read_model(str(folder), catalog)
+    own = dict(load_base(model, task, 2).named_parameters())
+    for name, value in kept.items():
+        assert torch.equal(own[f"transformer.{name.removeprefix('model.')}"], value.float())
+    assert renamed_weights(model, task) == {r"^model\.": "transformer."}
+    assert renamed_weights(model, catalog.task("causal-lm")) is None
+
+
+@pytest.mark.parametrize("family", ["bert", "llama", "t5"])
+def test_of_question_answering_only_the_last_layer_is_a_head(
+    family: str, tiny_folders: dict[str, Path], catalog: Catalog
+) -> None:
+    task = catalog.task("question-answering")
+    base = load_base(read_model(str(tiny_folders[family]), catalog), task, 2)
+    assert head_modules(base) == ("qa_outputs",)

@@ -175,3 +175,11 @@ def test_the_answer_is_plain_json() -> None:
     }
     assert plain["excluded"][0]["reasons"][0]["rule"] == "memory"
     assert plain["facts"]["memory_ratio"] == pytest.approx(6 * GIB / 2e6)
+
+
+def test_the_fewer_the_trials_the_more_an_uncertainty_counts() -> None:
+    def lost(trials: int) -> float:
+        (candidate,) = ask("ia3", trials=trials).candidates
+        return next(-reason.score for reason in candidate.reasons if reason.rule == "uncertainty")
+
+    assert lost(1) > lost(3) > lost(4) == lost(50) > 0

@@ -2,6 +2,9 @@
 
 from typing import get_args
 
+import pytest
+
+from autopeft.catalog.load import load_catalog
 from autopeft.domain.facts import FACTS
 from autopeft.domain.memory import StepShape
 from autopeft.domain.models import Kind, ModelSpec
@@ -10,6 +13,8 @@ from autopeft.recommend.facts import gather_facts
 from autopeft.recommend.objective import Priority
 from autopeft.recommend.options import DataFacts, Options
 from tests.unit.recommend.factories import ARCHITECTURE, MODEL, TASK
+
+CATALOG = load_catalog()
 
 
 def test_every_fact_of_the_vocabulary_is_given_and_of_its_kind() -> None:
@@ -57,3 +62,25 @@ def test_texts_of_the_vocabulary_are_those_of_the_house() -> None:
     assert FACTS["task_type"].values == get_args(Objective)
     assert FACTS["architecture_kind"].values == get_args(Kind)
     assert FACTS["priority"].values == get_args(Priority)
+
+
+@pytest.mark.parametrize(
+    ("task", "writes"),
+    [
+        ("summarization", True),
+        ("instruction-tuning", True),
+        ("sequence-classification", False),
+        # Their answer is a label, though a written one.
+        ("classification-as-text", False),
+        ("multiple-choice-as-text", False),
+    ],
+)
+def test_a_label_that_is_written_out_is_a_label(task: str, writes: bool) -> None:
+    facts = gather_facts(MODEL, CATALOG.task(task).on("decoder"), ARCHITECTURE, 7, Options())
+    assert facts["generates"] is writes
+
+
+def test_robertas_longest_input_is_what_its_positions_leave() -> None:
+    roberta = CATALOG.models["roberta-base"]
+    facts = gather_facts(roberta, TASK, ARCHITECTURE, 7, Options())
+    assert facts["context_tokens"] == 512

@@ -37,6 +37,12 @@ def test_ticks_are_round(values: list[float], labels: list[str]) -> None:
     assert [ruler.label(tick) for tick in ruler.ticks] == labels
 
 
+def test_values_beyond_drawing_sit_on_the_edge() -> None:
+    ruler = axis([-1e308, 1.0, 1e308])
+    assert ruler.fraction(1e308) == 1
+    assert ruler.ticks
+
+
 def test_a_far_baseline_does_not_press_the_contenders_together(full) -> None:
     contenders = read_report(full).contenders
     ruler = comparison_axis(contenders)

@@ -103,3 +103,14 @@ def test_a_run_of_somebody_else_is_refused_in_one_line(tmp_path):
     (tmp_path / "run.lock").mkdir()  # nobody can open it for writing, not even root
     with pytest.raises(RunError, match="cannot write the run directory"), RunDirectory(tmp_path).locked():
         pass
+
+
+def test_what_was_half_written_goes_and_what_is_of_others_stays(tmp_path):
+    run = RunDirectory.create(tmp_path / "run")
+    half = ["trials/0000/checkpoint/.step-1.safetensors.7.tmp", ".plan.json.7.tmp", ".best_adapter.tmp/weights"]
+    others = [".notes.tmp", "mine/.cache.7.tmp", "another/trials/0000/.spec.json.8.tmp"]
+    for name in (*half, *others):
+        (run.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (run.path / name).write_text("")
+    run.sweep()
+    assert [name for name in (*half, *others) if (run.path / name).exists()] == others

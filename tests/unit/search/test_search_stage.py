@@ -5,13 +5,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 
+from autopeft.api.conduct import ENGINES
 from autopeft.cli import conduct_options
+from autopeft.cli.search import search
+from autopeft.domain.callbacks import SliceEnded
+from autopeft.domain.progress import Calls, Progress
 from autopeft.domain.trials import SliceResult, TrialRecord
 from autopeft.errors import RunError
 from autopeft.execution.protocol import SliceTask
 from autopeft.search.accounts import accounts
+from autopeft.search.callbacks import Callbacks
 from autopeft.search.confirm_stage import choose_entries
 from autopeft.search.context import SearchContext
 from autopeft.search.forecast import forecast
@@ -20,6 +26,7 @@ from autopeft.search.pareto import pareto
 from autopeft.search.sampler import SAMPLERS
 from autopeft.search.schedulers import SCHEDULERS
 from autopeft.search.search_stage import FAILURES_UNTIL_HOPELESS, search_stage
+from autopeft.tracking.trackers import tracker_names
 from autopeft.training.checkpoint import checkpoint_path
 from tests.stub_search import PLAN, learn, stub_context
 
@@ -48,6 +55,9 @@ def test_every_scheduler_tries_all_trials_and_trains_the_best_to_the_end(schedul
 def test_the_command_line_offers_what_there_is() -> None:
     assert sorted(conduct_options.SCHEDULERS) == sorted(SCHEDULERS)
     assert conduct_options.SAMPLERS == SAMPLERS
+    assert conduct_options.ENGINES == ENGINES
+    [track] = [option for option in search.params if option.name == "track"]
+    assert isinstance(track, click.Option) and all(name in (track.help or "") for name in tracker_names())
 
 
 def test_the_search_stops_early_where_nothing_can_be_learned(tmp_path: Path) -> None:
@@ -159,3 +169,43 @@ def test_a_longer_budget_buys_more_trials(tmp_path: Path) -> None:
     money = replace(request, budget_seconds=None, money=1.0, price_per_hour=36.0)  # 100 seconds
     assert forecast(money, plan, 0.0).trials == counts[0]
     assert forecast(replace(money, workers=2), plan, 0.0).seconds == pytest.approx(50.0)
+
+
+class _Told:
+    """Keeps what it is told; may fail at some call."""
+
+    def __init__(self, fails_at: int | None = None) -> None:
+        self.heard: list[tuple[str, int]] = []
+        self._fails_at = fails_at
+
+    def slice_ended(self, ended: SliceEnded) -> None:
+        self.heard.append((ended.key, ended.result.to_step))
+        if len(self.heard) == self._fails_at:
+            raise ValueError("no")
+
+    def search_ended(self, result: object, run: Path) -> None:
+        self.heard.append(("end", 0))
+
+
+def test_callbacks_are_told_of_every_slice_that_was_kept_and_one_that_fails_ends_nothing(tmp_path: Path) -> None:
+    listener, broken, lines = _Told(), _Told(fails_at=2), list[str]()
+    context = replace(stub_context(tmp_path / "run"), callbacks=Callbacks([broken, listener], lines.append))
+    records = trials_of(context)
+    kept = {(f"trials/{one.spec.number:04d}", piece.to_step) for one in records for piece in one.slices}
+    assert set(listener.heard) == kept and len(listener.heard) == len(kept)
+    assert len(broken.heard) == 2
+    assert len(lines) == 1 and "_Told" in lines[0] and "ValueError('no')" in lines[0]
+
+
+def test_whoever_watches_is_told_how_trials_stand_and_the_best_with_its_interval(tmp_path: Path) -> None:
+    moments: list[Progress] = []
+    context = replace(stub_context(tmp_path / "run"), observer=Calls(moments.append))
+    records = trials_of(context)
+    for moment in moments:
+        stands = moment.standing
+        assert stands.running == 1 and moment.next_rung in PLAN.rung_steps
+        assert stands.running + stands.paused + stands.done + stands.failed == moment.trials_started
+    last = moments[-1]
+    assert last.standing.slice_seconds == pytest.approx(0.11) and last.standing.step_peak_bytes == 1000
+    best = records[int(last.best.split()[1])]
+    assert last.best.startswith(f"trial {best.spec.number} lora: loss {best.loss:.3f} ± 0.020, accuracy 0.500 ± 0.020")

@@ -84,16 +84,18 @@ def mixed_attention(prefix: Prefix, gate: torch.Tensor | None, scores: torch.Ten
 
 def reference_attention(places: dict[nn.Module, tuple[Prefix, Gate]]) -> Callable:
     def attend(module, query, key, value, mask, scaling=None, position_bias=None, is_causal=None, **_):
-        (prefix_keys, prefix_values), gate = places[module]
         groups = query.shape[1] // key.shape[1]
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
-        per_head = [part.unflatten(-1, (-1, query.shape[-1])).transpose(0, 1) for part in (prefix_keys, prefix_values)]
-        prefix = tuple(part.repeat_interleave(groups, 0) for part in per_head)
         scores = scaling * query @ key.mT
         scores = scores if position_bias is None else scores + position_bias
         if mask is None and module.is_causal and query.shape[2] > 1:
             mask = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
         scores = scores if mask is None else scores.masked_fill(~mask, -torch.inf)
+        if module not in places:
+            return (torch.softmax(scores, -1) @ value).transpose(1, 2), None
+        prefix_states, gate = places[module]
+        per_head = [part.unflatten(-1, (-1, query.shape[-1])).transpose(0, 1) for part in prefix_states]
+        prefix = tuple(part.repeat_interleave(groups, 0) for part in per_head)
         opened = None if gate is None else gate()[:, None]
         return mixed_attention(prefix, opened, scores, (scaling * query, value)).transpose(1, 2), None
 

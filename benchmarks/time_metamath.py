@@ -128,7 +128,7 @@ def _traced(
 ) -> MemoryEstimate:
     architecture = architecture_of(model.config, CATALOG)
     task = CATALOG.task("causal-lm")
-    return price(Pricing(model, task, method, hyperparameters, shape, architecture, "cuda", True, bases))
+    return price(Pricing(model, task, method, hyperparameters, shape, architecture, "cuda", True, bases=bases))
 
 
 def _with_clipping(work: StepWork, estimate: MemoryEstimate, peft_type: str) -> StepWork:

@@ -28,7 +28,7 @@ def test_a_start_that_somebody_asked_for_stays_within_the_range() -> None:
 
 
 def test_a_wider_range_reaches_the_sampler() -> None:
-    summaries = T5 | {"task": "summarization"}
+    summaries = T5 | {"task": "summarization", "task_type": "generation", "generates": True}
     methods = with_ranges(CATALOG.methods, rule_ranges(CATALOG, summaries, ("lora",), ()))
     assert distributions_of(methods["lora"])["lora.r"].high == 256  # type: ignore[attr-defined]
 

@@ -11,6 +11,7 @@ from autopeft.artifacts.answers import PREDICTION, PROBABILITIES, Answer, rounde
 from autopeft.artifacts.input_texts import texts_of
 from autopeft.artifacts.predictor import WINDOW_ROWS, Predictor, windows
 from autopeft.data.cells import read_cell
+from autopeft.data.encode_inputs import asked_roles, choice_roles
 
 CHOSEN = "prediction_text"
 _CHOICES = "choices"
@@ -48,9 +49,9 @@ class AskedChoices:
         texts = texts_of(cells, {role: column for role, column in self.columns.items() if role != _CHOICES})
         if texts is None:
             return None
-        asked = " ".join(texts[role] for role in ("premise", "question") if role in texts)
+        asked = " ".join(texts[role] for role in asked_roles(texts))
         if _CHOICES not in self.columns:
-            return Question(asked, [texts[role] for role in sorted(texts) if role.startswith("choice")])
+            return Question(asked, [texts[role] for role in choice_roles(texts)])
         column = self.columns[_CHOICES]
         choices = read_cell("choices", cells.get(column), place=f"column {column!r}")
         return Question(asked, choices) if choices else None

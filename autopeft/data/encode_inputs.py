@@ -1,6 +1,6 @@
 """Rows that are answered as a whole: a class, several labels, a number, or one of several choices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -91,17 +91,27 @@ def encode_choices(data: TaskData, splits: Splits, encoder: Encoder, max_length:
     return replace(data, splits=done, label_names=names, max_length=most, truncated_rows=truncated)
 
 
+def choice_roles(roles: Iterable[str]) -> list[str]:
+    """Of a row's texts, those that are a choice each, in their order."""
+    return sorted(role for role in roles if role.startswith("choice"))
+
+
+def asked_roles(roles: Collection[str]) -> list[str]:
+    """Of a row's texts, those that ask, in the order in which they are put together."""
+    return [role for role in ("premise", "question") if role in roles]
+
+
 def row_choices(rows: Rows) -> list[Sequence[str]]:
     """The choices of every row, whether they came as one list or in columns `choice1`, `choice2`, ..."""
     if "choices" in rows.values:
         return list(rows.values["choices"])
-    columns = [rows.texts[role] for role in sorted(rows.texts) if role.startswith("choice")]
+    columns = [rows.texts[role] for role in choice_roles(rows.texts)]
     return list(zip(*columns, strict=True))
 
 
 def asked_texts(rows: Rows) -> list[str]:
     """What is asked in every row: the premise, the question, or both."""
-    columns = [rows.texts[role] for role in ("premise", "question") if role in rows.texts]
+    columns = [rows.texts[role] for role in asked_roles(rows.texts)]
     return [" ".join(parts) for parts in zip(*columns, strict=True)]
 
 

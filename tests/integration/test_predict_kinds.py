@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from click.testing import CliRunner, Result
 from transformers import AutoTokenizer
 
 from autopeft.api.run import SearchResult
-from autopeft.cli.main import cli
 from autopeft.data.text_metrics import squad_f1
+from tests.integration.asked import answered, figure, invoke
 from tests.integration.conftest import small_search
 
 Row = dict[str, Any]
@@ -31,22 +30,6 @@ def trained(model: Path, task: str, rows: list[Row], folder: Path, **options: An
     sizes = {"full_steps": 12, "max_length": 48, "methods": ["lora"], "trials": 1, "top": 1, "confirm_seeds": 1}
     train = str(write(folder / "rows.jsonl", rows))
     return small_search(model=model, train=train, task=task, output=folder / "run", **(sizes | options))
-
-
-def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments], prog_name="autopeft")
-
-
-def answered(run: SearchResult, path: Path, *more: object) -> list[Row]:
-    result = invoke("predict", run.path, "--input", path, *more)
-    assert result.exit_code == 0, result.stderr
-    return [json.loads(line) for line in result.stdout.splitlines()]
-
-
-def figure(run: SearchResult, path: Path) -> float:
-    result = invoke("evaluate", run.path, "--dataset", path, "--format", "json")
-    assert result.exit_code == 0, result.stderr
-    return float(json.loads(result.stdout)["value"])
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from click.testing import CliRunner, Result
 from seqeval.metrics import f1_score
 from seqeval.metrics.sequence_labeling import get_entities
 from transformers import AutoTokenizer
@@ -16,8 +15,8 @@ from autopeft.api.finished import open_finished
 from autopeft.api.predict import tagger_of
 from autopeft.api.run import SearchResult
 from autopeft.artifacts.tagger import Sentence
-from autopeft.cli.main import cli
 from autopeft.data.words import spans_of, split_words
+from tests.integration.asked import answered, figure, invoke
 from tests.integration.conftest import small_search
 
 LENGTH = 48
@@ -65,22 +64,6 @@ def entities(material: Path) -> list[Row]:
 @pytest.fixture(scope="module")
 def run(tiny_bert: Path, entities: list[Row], tmp_path_factory: pytest.TempPathFactory) -> SearchResult:
     return trained(tiny_bert, entities[100:], tmp_path_factory.mktemp("tags"))
-
-
-def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments], prog_name="autopeft")
-
-
-def answered(run: SearchResult, path: Path, *more: object) -> list[Row]:
-    result = invoke("predict", run.path, "--input", path, *more)
-    assert result.exit_code == 0, result.stderr
-    return [json.loads(line) for line in result.stdout.splitlines()]
-
-
-def figure(run: SearchResult, path: Path) -> float:
-    result = invoke("evaluate", run.path, "--dataset", path, "--format", "json")
-    assert result.exit_code == 0, result.stderr
-    return float(json.loads(result.stdout)["value"])
 
 
 def test_the_tags_have_the_figure_that_evaluate_gives(run: SearchResult, entities: list[Row], tmp_path: Path) -> None:

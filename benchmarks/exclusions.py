@@ -1,6 +1,6 @@
 """What the recommender offers and leaves out, held to what a tiny real model does.
 
-    PYTHONPATH=. python benchmarks/exclusions.py [--seed 0] [--cases 200] [--quantised 82]
+    PYTHONPATH=. python benchmarks/exclusions.py [--seed 0] [--cases 200] [--quantised 84]
 
 A seeded sample of (model, method, task, setting): the recommender is asked with its own estimator, then a model of that
 family with real weights is wrapped and trained for two steps, and merged where a mergeable adapter was asked for. Where
@@ -36,6 +36,7 @@ from autopeft.recommend.options import Options
 from benchmarks.exclusions_page import (
     BUDGET_SHARES,
     NOT_CHECKED,
+    NOTHING_TO_DO,
     QUANTISED,
     REFUSED_OUTRIGHT,
     REQUEST,
@@ -108,7 +109,10 @@ class Row:
             return RIGHT_OFFER if self.works else RIGHT_EXCLUSION
         if not self.works:
             return WRONG_OFFER
-        return REFUSED_OUTRIGHT if self.verdict.rule == REQUEST else WRONG_EXCLUSION
+        if self.verdict.rule == REQUEST:
+            return REFUSED_OUTRIGHT
+        for_quantised = CATALOG.methods[self.case.method].can("needs_quantized_base")
+        return NOTHING_TO_DO if for_quantised and self.case.setting != QUANTISED else WRONG_EXCLUSION
 
 
 def config_of(model_type: str) -> dict[str, Any]:
@@ -218,24 +222,37 @@ def memory_verdicts() -> list[dict[str, Any]]:
     ]
 
 
+def _told(row: Row) -> dict[str, Any]:
+    """The row as it is kept; a difference is printed at once."""
+    if row.kind in WRONG:
+        print(row.kind, row.case, row.verdict.rule, row.verdict.why, "|", row.what, flush=True)
+    return asdict(row) | {"kind": row.kind}
+
+
+def _again(kept: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A row of an earlier run, asked anew where the two had differed."""
+    return _told(check(Case(**kept["case"]), folder)) if kept["kind"] in WRONG else kept
+
+
 def main() -> None:
     """Ask, train, and write the two files."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cases", type=int, default=200)
     parser.add_argument("--quantised", type=int, default=0, help="so many methods also on a 4-bit base")
+    parser.add_argument("--again", action="store_true", help="ask only what differed in the last run's file")
     parser.add_argument("--out", type=Path, default=HERE)
     asked = parser.parse_args()
     os.environ["AUTOPEFT_CACHE"] = "off"
-    cases = [*sample(asked.cases, asked.seed), *quantised_cases(asked.quantised, asked.seed)]
-    rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for case in cases:
-            rows.append(check(case, Path(folder)))
-            if rows[-1].kind in WRONG:
-                print(rows[-1].kind, case, rows[-1].verdict.rule, rows[-1].verdict.why, "|", rows[-1].what, flush=True)
+        if asked.again:
+            kept = json.loads((asked.out / "exclusions.json").read_text("utf-8"))["cases"]
+            rows = [_again(row, Path(folder)) for row in kept]
+        else:
+            cases = [*sample(asked.cases, asked.seed), *quantised_cases(asked.quantised, asked.seed)]
+            rows = [_told(check(case, Path(folder))) for case in cases]
     memory = memory_verdicts()
-    plain = {"seed": asked.seed, "cases": [asdict(row) | {"kind": row.kind} for row in rows], "memory": memory}
+    plain = {"seed": asked.seed, "cases": rows, "memory": memory}
     (asked.out / "exclusions.json").write_text(json.dumps(plain, indent=1) + "\n", "utf-8")
     (asked.out / "exclusions.md").write_text(page(plain), "utf-8")
 

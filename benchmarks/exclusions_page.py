@@ -11,7 +11,9 @@ REQUEST = "request"
 RIGHT_OFFER, RIGHT_EXCLUSION = "offered, works", "left out, does not work"
 WRONG_OFFER, WRONG_EXCLUSION = "offered, does not work", "left out, works"
 REFUSED_OUTRIGHT, NOT_CHECKED = "too long for the model's training, runs", "not checked"
-WRONG = (WRONG_OFFER, WRONG_EXCLUSION, REFUSED_OUTRIGHT)
+# What makes up for quantising has nothing to do on a base that is not quantised: what trains is the plain method.
+NOTHING_TO_DO = "nothing to make up for, runs as LoRA"
+WRONG = (WRONG_OFFER, WRONG_EXCLUSION, NOTHING_TO_DO, REFUSED_OUTRIGHT)
 KINDS = (RIGHT_OFFER, RIGHT_EXCLUSION, *WRONG, NOT_CHECKED)
 
 
@@ -29,6 +31,8 @@ def page(found: Mapping[str, Any]) -> str:
         "",
         "A request is refused when its texts are longer than the model was trained for. Rotary and relative positions",
         "compute all the same, so these cases run; what comes out beyond the trained length is nothing to rely on.",
+        "LoftQ starts LoRA at what quantising took from the base. On a base in full precision that is nothing, and",
+        "what was trained is plain LoRA, which is offered under its own name.",
         "",
         *_quantised_lines(quantised),
         *_memory_lines(found["memory"]),
@@ -48,7 +52,7 @@ def _heading(sampled: Sequence[Mapping[str, Any]], seed: int) -> list[str]:
     return [
         "# Exclusions and offers, tried",
         "",
-        f"`PYTHONPATH=. python benchmarks/exclusions.py --seed {seed} --quantised 82`: what the recommender says in",
+        f"`PYTHONPATH=. python benchmarks/exclusions.py --seed {seed} --quantised 84`: what the recommender says in",
         f"{len(sampled)} sampled cases, over {len(models)} model types and {len(methods)} methods,",
         "held to a tiny real model that is wrapped and trained for two steps. It works where the losses are finite,",
         "head and adapter change and nothing else does, a class does not hang on padding, an answer's position is the",

@@ -47,6 +47,7 @@ TASK = "sequence-classification"
 TRAIN_ROWS, CHOICE_ROWS, BATCH_SIZE, STEPS = 2000, 500, 32, 126
 FACTORS = (1.0, 3.0, 1 / 3)
 SEEDS = (0, 1, 2)
+ENOUGH = 0.8
 FIRST = ("head-only", "lora")
 # The methods that the survey compares, after which come those used by default and then the rest.
 COMPARED = (
@@ -143,14 +144,20 @@ def best_rate(rows: list[dict[str, Any]]) -> float | None:
     return min(tried, key=lambda row: row["choice_loss"])["learning_rate"] if tried else None
 
 
+def run_start(worker: Worker, runs: Runs, method: str) -> None:
+    """The starting rate on the first seed."""
+    runs.once(worker, method, float(_start(worker, method)["learning_rate"]), SEEDS[0])
+
+
 def run_method(worker: Worker, runs: Runs, method: str) -> None:
     """Three rates on the first seed, then the best one on the others."""
     start = float(_start(worker, method)["learning_rate"])
     for factor in FACTORS:
         runs.once(worker, method, start * factor, SEEDS[0])
     best = best_rate(runs.of(method))
-    for seed in SEEDS[1:] if best is not None else ():
-        runs.once(worker, method, best, seed)
+    if best is not None:
+        for seed in SEEDS[1:]:
+            runs.once(worker, method, best, seed)
 
 
 def _urgency(method: Any) -> tuple[int, bool]:
@@ -165,10 +172,13 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
         return None
     measured = [row for row in rows if "accuracy" in row and math.isclose(row["learning_rate"], best)]
     scores = [row["accuracy"] for row in measured]
+    rates = {row["learning_rate"] for row in rows}
     return {
         "learning_rate": best,
+        "highest": best == max(rates),
+        "train_loss": mean(row["train_loss"] for row in measured),
         "trainable": measured[0]["trainable_parameters"],
-        "rates": len({row["learning_rate"] for row in rows}),
+        "rates": len(rates),
         "seeds": len(scores),
         "accuracy": mean(scores),
         "spread": stdev(scores) if len(scores) > 1 else None,
@@ -190,13 +200,37 @@ def table(runs: Runs) -> str:
             what = f"failed: {errors[0]}" if errors else _not_run(method)
             lines.append(f"| {method.id} | {what} | | | | | |")
             continue
-        share = (one["accuracy"] - head["accuracy"]) / (lora["accuracy"] - head["accuracy"]) if head and lora else None
+        share = gap_closed(one, head, lora)
         spread = "" if one["spread"] is None else f" ± {one['spread']:.3f}"
         lines.append(
             f"| {method.id} | {one['trainable']:,} | {one['learning_rate']:.2g} | {one['rates']} | {one['seeds']} | "
             f"{one['accuracy']:.3f}{spread} | {'' if share is None else f'{share:.0%}'} |"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *below(found)])
+
+
+def gap_closed(one: dict[str, Any], head: dict[str, Any] | None, lora: dict[str, Any] | None) -> float | None:
+    """The share of the gap between head only and LoRA; None until both have been run."""
+    return (one["accuracy"] - head["accuracy"]) / (lora["accuracy"] - head["accuracy"]) if head and lora else None
+
+
+def below(found: dict[str, dict[str, Any] | None]) -> list[str]:
+    """One line for each method that closes less than it should, with what its runs show of the reason."""
+    head, lora = (found[name] for name in FIRST)
+    lines = ["Below 80 % of the gap:", ""]
+    for method, one in found.items():
+        share = gap_closed(one, head, lora) if one and method != "head-only" else None
+        if one is None or lora is None or share is None or share >= ENOUGH:
+            continue
+        learned = f"its training loss ends at {one['train_loss']:.3f}, LoRA's at {lora['train_loss']:.3f}"
+        slow = one["train_loss"] > lora["train_loss"]
+        more = "it learns too little in these steps" if slow else "it fits its rows better and others worse"
+        rates = (
+            "its best rate is the highest of the three" if one["highest"] else "a higher rate was tried and is worse"
+        )
+        told = f"{learned}: {more}; {rates}" if one["rates"] == len(FACTORS) else "only its starting value has been run"
+        lines.append(f"- {method}, {share:.0%}: {told}.")
+    return lines
 
 
 def _not_run(method: Any) -> str:
@@ -228,9 +262,12 @@ def main() -> None:
         worker = prepare()
         ordered = sorted(CATALOG.methods.values(), key=_urgency)
         names = asked.methods.split(",") if asked.methods else [one.id for one in ordered]
-        for name in names:
-            if time.monotonic() < ends and _not_run(CATALOG.methods[name]) == "not yet run":
-                run_method(worker, runs, name)
+        applying = [name for name in names if _not_run(CATALOG.methods[name]) == "not yet run"]
+        # The starting value of every method first, so that each soon has a row; then all of them in full.
+        for run in (run_start, run_method):
+            for name in applying:
+                if time.monotonic() < ends:
+                    run(worker, runs, name)
     write_table(runs)
 
 

@@ -29,6 +29,7 @@ from autopeft.catalog import load_catalog
 from autopeft.domain.plan import SearchRequest, TrainingPlan
 from autopeft.domain.trials import TrialSpec
 from autopeft.execution.in_process import InProcessExecutor
+from autopeft.execution.loading import settle
 from autopeft.execution.protocol import SliceTask
 from autopeft.search.run_directory import RunDirectory
 
@@ -99,6 +100,7 @@ def swap() -> dict[str, Any]:
         encoded = load_data(request, subject, None, Path(folder) / "data").encoded
         plan = TrainingPlan(8, 200, (200,), (0,), None, rung_rows=16)
         executor = InProcessExecutor(load_worker(subject, encoded, catalog, plan, threads=1), measure=False)
+        settle()  # as a worker process does
         methods = (catalog.method("lora"), catalog.method("houlsby"))
         specs = [TrialSpec(n, m.id, {k.name: k.default for k in m.knobs}, 0) for n, m in enumerate(methods)]
         wall = _beside(executor, specs, Path(folder) / "wall")

@@ -1,6 +1,8 @@
 """Searchers compared on recorded learning curves, on a simulated clock: this project's against the general tuners.
 
-    python -m benchmarks.replay [--task sst2] [--seeds 20]
+    python -m benchmarks.replay [--task sst2] [--searcher random] [--seeds 20]
+
+Rows of other tasks and searchers than those named (by the beginning of their names) are kept as they are.
 
 Every searcher gets the recorded configuration nearest to what it proposes, pays the recorded seconds, and sees the
 recorded losses (`recorded.py`). What counts is when a full-length loss within 1 % of the best recorded one was paid
@@ -26,38 +28,39 @@ HERE = Path(__file__).parent
 Searcher = Callable[[Session, int, tuple[int, ...]], None]
 QUARTERS = (0.25, 0.5, 0.75, 1.0)
 OWN = {
-    "autopeft asha": ("asha", True),
-    "autopeft hyperband": ("hyperband", True),
-    "autopeft freeze-thaw": ("freeze-thaw", True),
-    "autopeft asha, no starts": ("asha", False),
+    "autopeft asha": ("asha", "mobster", True),
+    "autopeft asha, no starts": ("asha", "mobster", False),
+    "autopeft hyperband": ("hyperband", "mobster", True),
+    "autopeft freeze-thaw": ("freeze-thaw", "mobster", True),
+    "autopeft asha by tpe": ("asha", "tpe", True),
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--task", action="append")
+    parser.add_argument("--searcher", action="append")
     parser.add_argument("--seeds", type=int, default=20)
     asked = parser.parse_args()
     target = HERE / "replay.json"
     known: list[dict[str, Any]] = json.loads(target.read_text()) if target.exists() else []
-    rows: list[dict[str, Any]] = []
     for path in sorted(CURVES.glob("*.jsonl")):
         if not asked.task or path.stem in asked.task:
-            rows += task_rows(Table(path), asked.seeds)
-        else:
-            rows += [one for one in known if one["task"] == path.stem]
-    target.write_text(json.dumps(rows, indent=1) + "\n")
-    (HERE / "replay.md").write_text(page(rows))
+            made = task_rows(Table(path), asked.seeds, tuple(asked.searcher or [""]))
+            replaced = {(one["task"], one["searcher"]) for one in made}
+            known = [one for one in known if (one["task"], one["searcher"]) not in replaced] + made
+            target.write_text(json.dumps(known, indent=1) + "\n")
+    (HERE / "replay.md").write_text(page(sorted(known, key=lambda one: (one["task"], one["searcher"]))))
 
 
-def task_rows(table: Table, seeds: int) -> list[dict[str, Any]]:
-    """One row a searcher and ladder."""
+def task_rows(table: Table, seeds: int, wanted: tuple[str, ...] = ("",)) -> list[dict[str, Any]]:
+    """One row a searcher and ladder; only of searchers whose names begin as wanted."""
     rows = []
     for name, search in searchers(table).items():
-        for rungs in ladders(name, table):
+        for rungs in ladders(name, table) if name.startswith(wanted) else ():
             sessions = [_session(table, search, seed, rungs) for seed in range(seeds)]
             rows.append(row(table, name, rungs, sessions))
-    return rows + syne_tune_rows(table, seeds)
+    return rows + (syne_tune_rows(table, seeds) if "syne tune asha".startswith(wanted) else [])
 
 
 def ladders(name: str, table: Table) -> list[tuple[int, ...]]:
@@ -70,9 +73,9 @@ def searchers(table: Table) -> dict[str, Searcher]:
     """By the names in the table."""
     methods, pruners = methods_of(table), optuna.pruners
 
-    def own(scheduler: str, starts: bool) -> Searcher:
+    def own(scheduler: str, sampler: str, starts: bool) -> Searcher:
         return lambda session, seed, rungs: own_search(
-            session, seed, rungs, methods, scheduler=scheduler, sampler="tpe", starts=starts
+            session, seed, rungs, methods, scheduler=scheduler, sampler=sampler, starts=starts
         )
 
     made = {name: own(*how) for name, how in OWN.items()}

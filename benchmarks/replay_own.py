@@ -50,8 +50,8 @@ def own_search(
     plan = TrainingPlan(
         8, rungs[-1], rungs, (0,), None, rung_rows=1, step_seconds=session.table.full_seconds / rungs[-1]
     )
-    sampling = Sampling(sampler, ("loss",), seed)
     records: list[TrialRecord] = []
+    sampling = Sampling(sampler, ("loss",), seed, cost=lambda method: step_seconds(method, records, plan))
     curves: dict[int, Curve] = {}
     while not session.over:
         view = View(

@@ -68,10 +68,10 @@ def outcome(subject: Subject, *, by_autopeft: bool, merge: bool) -> Outcome:
         merge: whether the trained adapter has to merge without changing the outputs.
     """
     torch.manual_seed(0)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
         try:
-            base = real_base(subject)
+            base = real_base(subject, folder)
             model = _wrapped(base, subject) if by_autopeft else _wrapped_by_peft(base, subject)
             fault = _trains(model, subject, head_modules(base)) or (_merges(model, subject) if merge else "")
         except Exception as error:  # whatever a combination raises is the finding
@@ -79,29 +79,29 @@ def outcome(subject: Subject, *, by_autopeft: bool, merge: bool) -> Outcome:
     return Outcome(not fault, fault or ("trains and merges" if merge else "trains"))
 
 
-def real_base(subject: Subject) -> PreTrainedModel:
-    """A model of random weights for the task, in training mode, all frozen."""
+def real_base(subject: Subject, folder: str) -> PreTrainedModel:
+    """A model of random weights for the task, in training mode, all frozen; a quantised one was read from `folder`."""
     shape, head = subject.shape, HEADS[subject.task.head]
     config = transformers_config(subject.model, subject.task, shape.num_labels)
     auto_class = getattr(transformers, head.auto_class)
     attention = {"attn_implementation": "eager"} if shape.attention == "eager" else {}
     base: PreTrainedModel = auto_class.from_config(config, dtype=getattr(torch, shape.dtype), **attention)
     if shape.quantization is not None:
-        base = _quantised(base, auto_class, shape)
+        base = _quantised(base, auto_class, shape, folder)
     if shape.gradient_checkpointing:
         base.gradient_checkpointing_enable({"use_reentrant": False})
     return base.requires_grad_(False).train()
 
 
-def _quantised(base: PreTrainedModel, auto_class: Any, shape: StepShape) -> PreTrainedModel:
-    """The same model read back in bitsandbytes' 4 or 8 bits, prepared as peft does."""
+def _quantised(base: PreTrainedModel, auto_class: Any, shape: StepShape, folder: str) -> PreTrainedModel:
+    """The same model in bitsandbytes' 4 or 8 bits, prepared as peft does; its own weights stay in `folder`."""
     layout = transformers.BitsAndBytesConfig(
         load_in_4bit=shape.quantization != "int8",
         load_in_8bit=shape.quantization == "int8",
         bnb_4bit_quant_type="nf4",
         bnb_4bit_compute_dtype=torch.float32,
     )
-    with tempfile.TemporaryDirectory() as folder, quiet_transformers():
+    with quiet_transformers():
         base.save_pretrained(folder)
         read = auto_class.from_pretrained(
             folder, quantization_config=layout, dtype=getattr(torch, shape.dtype), local_files_only=True

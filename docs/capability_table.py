@@ -49,8 +49,9 @@ def _learning(catalog: Catalog) -> list[str]:
         "## Sixty steps with the head frozen",
         "By how much the loss of a real small task (64 rows of SST-2, GSM8K or CNN/DailyMail, whichever the model's"
         " task takes) falls within 60 steps at the method's starting values, its head frozen, so that the adapter alone"
-        " learns. Real weights for minilm-tiny-distilled, stories260k and t5-tiny-news, random ones elsewhere, in which"
-        " there is less to find. `*`: a tensor of the adapter stayed as it was. How fast a method is here says nothing"
+        " learns. Real weights for minilm-tiny-distilled, stories260k and t5-tiny-news; random ones elsewhere, drawn as"
+        " wide for their size as 0.02 is for BERT's, with biases, in which there is less to find. "
+        "`*`: a tensor of the adapter stayed as it was. How fast a method is here says nothing"
         " of how good it gets. Recorded with `python tests/contract/record_learning.py`;"
         " `tests/contract/test_learning.py` fails where the loss does not fall or a tensor stays.",
         table(("method", *record), rows),

@@ -46,11 +46,19 @@ class Baselines:
     compute_seconds: float = 0.0
 
 
-def measure_baselines(worker: Worker, plain: PreparedData) -> Baselines:
-    """Four baselines for a classification; guesses, and probes or the untuned base, for the other tasks."""
+def measure_baselines(worker: Worker, plain: PreparedData, *, with_base: bool = True) -> Baselines:
+    """Four baselines for a classification; guesses, and probes or the untuned base, for the other tasks.
+
+    Args:
+        worker: base, data and plan.
+        plain: the data's texts and labels.
+        with_base: whether those count that pass the data through the base, which fits on one device then.
+    """
     objective = worker.task.objective
     if objective == "classification":
-        found = _of_classes(worker, plain)
+        found = _of_classes(worker, plain, with_base=with_base)
+    elif not with_base:
+        found = Baselines([])
     elif objective in _LANGUAGE_MODELS:
         began = time.perf_counter()
         found = Baselines([_untuned(worker)], compute_seconds=time.perf_counter() - began)
@@ -65,7 +73,7 @@ def measure_baselines(worker: Worker, plain: PreparedData) -> Baselines:
     return replace(found, entries=measure_guesses(worker, plain, seen_rows(worker)) + found.entries)
 
 
-def _of_classes(worker: Worker, plain: PreparedData) -> Baselines:
+def _of_classes(worker: Worker, plain: PreparedData, *, with_base: bool) -> Baselines:
     metric = _class_metric(worker)
     seen = seen_rows(worker)
     everything = {split: np.arange(len(worker.data.splits[split])) for split in EVALUATED}
@@ -77,6 +85,8 @@ def _of_classes(worker: Worker, plain: PreparedData) -> Baselines:
         # A full-length run is so short here that it meets one class only: nothing can be learned from its rows.
         return Baselines(simple)
     simple.append(tfidf(texts, labels, metric).to_dict())
+    if not with_base:
+        return Baselines(simple)
     probes = _probes(worker, plain, {"train": _thinned(seen, labels["train"])} | everything)
     return replace(probes, entries=simple + probes.entries)
 

@@ -34,6 +34,8 @@ def fit_to_budget(
     control: TrialSpec,
     spent_seconds: float,
     note: Callable[[str], None],
+    *,
+    measure: Callable[[], Probe] | None = None,
 ) -> TrainingPlan:
     """Time one step and, unless the user fixed it, shorten the full length until the confirm stage fits.
 
@@ -44,6 +46,7 @@ def fit_to_budget(
         control: the configuration whose step is timed.
         spent_seconds: of the budget, so far.
         note: is told what was measured and decided.
+        measure: times the step in the place of this process, where that cannot.
 
     Raises:
         UsageError: the budget does not even pay for the shortest run.
@@ -51,7 +54,7 @@ def fit_to_budget(
     """
     if request.wall_seconds is None:
         return plan
-    measured = _probed(worker, control)
+    measured = _probed(worker, control) if measure is None else measure()
     timed = replace(
         plan,
         step_seconds=measured.step_seconds,

@@ -24,7 +24,7 @@ class Conduct(TypedDict, total=False):
         workers: processes that train, each on a device of its own where there are several; 0, the default, trains in
             this process.
         scheduler: `asha` (the default), `hyperband` or `freeze-thaw`.
-        sampler: `tpe` (the default), `random`, `gp`, `cmaes`, `qmc` or `nsga2`.
+        sampler: `mobster` (the default), `tpe`, `random`, `gp`, `cmaes`, `qmc` or `nsga2`.
         objectives: what trials are compared by: of `loss`, `memory`, `size`, `latency` and `time`; several give a
             Pareto front.
         device_hours: budget of the workers' time, summed over them.
@@ -38,7 +38,8 @@ class Conduct(TypedDict, total=False):
         gpus: of this machine's devices, how many to train on, a worker each; `gpu_mem` is for each of them.
         engine: what runs the workers: `processes` on this machine (the default) or `ray`.
         ray_address: of the Ray cluster: `auto` (the default), `host:port`, or `local` to start one here.
-        gpus_per_trial: on Ray, GPUs or a share of one for each worker; by default one where the cluster has any.
+        gpus_per_trial: GPUs that train each trial together, its model divided over them; on Ray also a share of one
+            for each worker. By default one where there are any.
         history: whether what earlier searches on this machine found is used, and what this one finds is kept; by
             default it is used under a budget of time, since without one a search is repeatable, and kept.
         track: experiment trackers that are told of every trial: of `mlflow`, `tensorboard` and `wandb`.
@@ -77,14 +78,14 @@ def conduct_fields(conduct: Conduct) -> dict[str, Any]:
         raise UsageError(f"search takes no option {unknown[0]!r}", hint=hint)
     device_hours, limit = conduct.get("device_hours"), conduct.get("max_trial_time")
     return {
-        "workers": conduct.get("workers") or conduct.get("gpus") or 0,
+        "workers": _workers(conduct),
         "gpus": conduct.get("gpus"),
         "engine": conduct.get("engine", "processes"),
         "ray_address": conduct.get("ray_address"),
         "gpus_per_trial": conduct.get("gpus_per_trial"),
         "history": conduct.get("history"),
         "scheduler": conduct.get("scheduler", "asha"),
-        "sampler": conduct.get("sampler", "tpe"),
+        "sampler": conduct.get("sampler", "mobster"),
         "objectives": tuple(conduct.get("objectives", ("loss",))),
         "device_seconds": None if device_hours is None else device_hours * SECONDS_PER_HOUR,
         "tokens": conduct.get("tokens"),
@@ -96,6 +97,13 @@ def conduct_fields(conduct: Conduct) -> dict[str, Any]:
         "study": conduct.get("study"),
         "track": tuple(dict.fromkeys(conduct.get("track") or ())),
     }
+
+
+def _workers(conduct: Conduct) -> int:
+    """As many as were asked for, or as the devices make."""
+    each = max(1, int(conduct.get("gpus_per_trial") or 1))
+    made = (conduct.get("gpus") or 0) // each
+    return conduct.get("workers") or made or (1 if each > 1 and conduct.get("engine") != "ray" else 0)
 
 
 def budget_seconds(budget: str | float | None, otherwise: str | None) -> float | None:
@@ -172,14 +180,31 @@ def _check_engine(request: SearchRequest) -> None:
             raise UsageError("--engine ray needs a number of workers", hint="say how many with --workers")
         if request.gpus is not None:
             raise UsageError("--gpus counts this machine's devices", hint="on Ray, use --workers and --gpus-per-trial")
-    elif request.ray_address is not None or request.gpus_per_trial is not None:
-        option = "--ray-address" if request.ray_address is not None else "--gpus-per-trial"
-        raise UsageError(f"{option} goes with --engine ray", hint="name the engine, too, or leave it out")
-    share = request.gpus_per_trial
-    if share is not None and not 0 < share <= 1:
-        raise UsageError(f"--gpus-per-trial {share:g} makes no sense", hint="a trial runs on one GPU or a share of it")
+    elif request.ray_address is not None:
+        raise UsageError("--ray-address goes with --engine ray", hint="name the engine, too, or leave it out")
+    _check_gpus_per_trial(request)
     if request.engine == "ray" and find_spec("ray") is None:
         raise MissingDependencyError("--engine ray needs Ray", hint="pip install 'autopeft[ray]'")
+
+
+def _check_gpus_per_trial(request: SearchRequest) -> None:
+    share, ranks = request.gpus_per_trial, request.ranks
+    if share is None:
+        return
+    if share <= 0 or (share > 1 and share != ranks):
+        hint = "a trial runs on one GPU, on several, or on Ray on a share of one"
+        raise UsageError(f"--gpus-per-trial {share:g} makes no sense", hint=hint)
+    if share < 1 and request.engine != "ray":
+        raise UsageError("a share of a GPU goes with --engine ray", hint="name the engine, or leave it out")
+    if ranks > 1 and request.base_precision is not None:
+        raise UsageError(
+            f"--base-precision {request.base_precision} cannot be divided over {ranks} GPUs",
+            hint="leave it or --gpus-per-trial out",
+        )
+    if request.gpus is not None and request.gpus % ranks:
+        raise UsageError(
+            f"--gpus {request.gpus} cannot be shared out by {ranks} a trial", hint="name a multiple of --gpus-per-trial"
+        )
 
 
 def _check_names(request: SearchRequest) -> None:

@@ -53,7 +53,7 @@ def _outline(request: SearchRequest, ground: Groundwork, spent_seconds: float) -
     expected = forecast(request, plan, spent_seconds)
     checkpoint = max(one["checkpoint_bytes"] for one in methods)
     runs = confirm_runs(request)
-    device_seconds = None if expected.seconds is None else expected.seconds * request.slots
+    device_seconds = None if expected.seconds is None else expected.seconds * request.slots * request.ranks
     price = request.price_per_hour
     return {
         "asked": request.to_dict(),

@@ -54,13 +54,14 @@ def make_executor(
         metric=worker.task.metric,
         own_metric=own_metric,
         head_start=str(head.absolute()) if head.exists() else None,
-        threads=request.threads or threads_each(request.workers),
-        budget_bytes=request.gpu_mem_bytes,
+        threads=request.threads or threads_each(request.workers * request.ranks),
+        budget_bytes=worker_budget_bytes(request),
         context_bytes=DEVICE_CONTEXT_BYTES,
         base_precision=request.base_precision,
         base_checksums=read_json(run.path / "plan.json").get(BASE_CHECKSUMS),
+        ranks=request.ranks,
     )
-    devices = chosen_devices(request.gpus)
+    devices = seats(request)
     if not is_quantized(worker.base):  # transformers moves none of those
         worker.base.to("cpu")
     release_memory(torch.device("cuda" if devices else "cpu"))
@@ -75,6 +76,29 @@ def make_executor(
 def threads_each(workers: int) -> int | None:
     """CPU threads of each of several workers that share this machine's cores; None leaves a single one its choice."""
     return None if workers == 1 else max(1, (os.cpu_count() or 1) // workers)
+
+
+def seats(request: SearchRequest) -> list[str]:
+    """The devices of each worker's place, as CUDA_VISIBLE_DEVICES names them; empty where there are none.
+
+    Raises:
+        MissingDependencyError: there are fewer than were asked for, or than the trials that run at a time need.
+    """
+    there, each = chosen_devices(request.gpus), request.ranks
+    if each > 1 and there and request.engine != "ray" and len(there) < each * request.workers:
+        raise MissingDependencyError(
+            f"{request.workers} trials at a time on {each} GPUs each, but there are {len(there)} to train on",
+            hint="`autopeft doctor` says what is there; lower --workers or --gpus-per-trial",
+        )
+    return [",".join(there[at : at + each]) for at in range(0, len(there) - each + 1, each)]
+
+
+def worker_budget_bytes(request: SearchRequest) -> int | None:
+    """What one worker may use of a device: several that sit on the same share --gpu-mem evenly."""
+    places = len(seats(request)) if request.engine != "ray" else 0
+    if request.gpu_mem_bytes is None or places == 0:
+        return request.gpu_mem_bytes
+    return request.gpu_mem_bytes // -(-request.slots // places)
 
 
 def chosen_devices(count: int | None) -> list[str]:

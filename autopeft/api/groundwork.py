@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from autopeft.api.budgeting import cap_starts, fit_to_budget, within_tokens
-from autopeft.api.executors import chosen_devices
+from autopeft.api.executors import seats, worker_budget_bytes
+from autopeft.api.group_probe import probed_by_group
 from autopeft.api.guessed_task import with_guessed_task
 from autopeft.api.past import recalled
 from autopeft.api.planning import Choice, choose, evaluation_within, provisional_plan
@@ -23,7 +24,9 @@ from autopeft.data.load import LoadedData
 from autopeft.domain.plan import SearchRequest, TrainingPlan
 from autopeft.domain.progress import Observer
 from autopeft.domain.trials import Split, TrialSpec
-from autopeft.errors import DataError
+from autopeft.domain.units import format_bytes
+from autopeft.errors import DataError, UsageError
+from autopeft.modeling.source import require_weights
 from autopeft.recommend.options import DEVICE_CONTEXT_BYTES
 from autopeft.search.ledger import Ledger
 from autopeft.search.run_directory import RunDirectory, intact, read_json, write_json
@@ -60,7 +63,7 @@ def lay_groundwork(
     """
     saved = read_json(run.path / "plan.json")
     with ledger.spend("startup"):
-        chosen_devices(request.gpus)  # that they are there, before anything is read
+        seats(request)  # that the devices are there, before anything is read
         require_base_in_place(run.path, saved, request.model)
         catalog = load_catalog(beside=request.catalog)
         for name in request.methods:
@@ -77,21 +80,45 @@ def lay_groundwork(
     autocast = fast_autocast()
     with ledger.spend("startup"):
         plan = provisional_plan(request, subject, loaded.encoded, autocast)
-        worker = load_worker(subject, loaded.encoded, catalog, plan, threads=request.threads)
-        hold_to_budget(worker.device, request.gpu_mem_bytes, DEVICE_CONTEXT_BYTES)
-        pricing = Pricing(subject, catalog, worker, request.gpu_mem_bytes)
+        _require_rows_for_all(plan, request.ranks)
+        divided = request.ranks > 1
+        worker = load_worker(subject, loaded.encoded, catalog, plan, threads=request.threads, on_host=divided)
+        budget_bytes = _shared_budget_bytes(request, observer)
+        hold_to_budget(worker.device, budget_bytes, DEVICE_CONTEXT_BYTES)
+        pricing = Pricing(subject, catalog, worker, budget_bytes, ranks=request.ranks)
     if "training" in saved:
         with intact(run.path / "plan.json"):
             plan, choice = TrainingPlan.from_dict(saved["training"]), Choice.from_dict(saved["choice"])
     else:
         same = identity(subject.model.config, subject.task.id, loaded.encoded.fingerprint)
-        decide = partial(_plan, request, plan, worker, pricing, catalog, ledger, observer)
+        decide = partial(_plan, run, request, plan, worker, pricing, catalog, ledger, observer)
         plan, choice = agreed_plan(run, request, same, decide, observer)
         decided = {"training": plan.to_dict(), "choice": choice.to_dict(), "fingerprint": loaded.encoded.fingerprint}
         decided |= {BASE_CHECKSUMS: base}
         asked = {"request": saved["request"] | {"task": request.task}, "guesses": list(guesses)}
         write_json(run.path / "plan.json", asked | decided)
     return Groundwork(subject, loaded, worker.with_plan(plan), choice, pricing)
+
+
+def _require_rows_for_all(plan: TrainingPlan, ranks: int) -> None:
+    """See that each of the devices that train a trial together has rows of a step to work on.
+
+    Raises:
+        UsageError: one has none.
+    """
+    if plan.batch_size < ranks:
+        raise UsageError(
+            f"steps of {plan.batch_size} rows cannot be divided over {ranks} GPUs",
+            hint="raise --batch-size or lower --gpus-per-trial",
+        )
+
+
+def _shared_budget_bytes(request: SearchRequest, observer: Observer) -> int | None:
+    """What a worker may use of its device; it is said where that is less than --gpu-mem."""
+    own = worker_budget_bytes(request)
+    if own is not None and own != request.gpu_mem_bytes:
+        observer.note(f"{request.slots} workers sit on fewer devices: each may use {format_bytes(own)} of --gpu-mem")
+    return own
 
 
 def _require_the_same_data(run: RunDirectory, request: SearchRequest, saved: Mapping[str, Any], now: str) -> None:
@@ -120,6 +147,7 @@ def _noted(
 
 
 def _plan(
+    run: RunDirectory,
     request: SearchRequest,
     plan: TrainingPlan,
     worker: Worker,
@@ -134,12 +162,23 @@ def _plan(
         choice = replace(choice, ranges=limited)
         proposals = (*choice.starts, *([choice.control] if choice.control else []))
         splits = [pricing.split(proposal) or Split() for proposal in proposals]
-        plan = evaluation_within(plan, splits, keeps_logits=not worker.data.label_names)
+        keeps_logits = not worker.data.label_names
+        plan = evaluation_within(plan, splits, pricing.shape.batch_size, keeps_logits=keeps_logits)
     before = ledger.spent_seconds
     with ledger.spend("probe"):
         timed, split = (choice.control, splits[-1]) if choice.control else (choice.starts[0], splits[0])
         probed = TrialSpec(-1, timed.method, timed.hyperparameters, plan.seeds[0], split)
-        plan = fit_to_budget(request, plan, worker, probed, ledger.spent_seconds, observer.note)
+        folder = require_weights(pricing.subject.model)
+        together = partial(probed_by_group, run, request, worker, folder, probed, observer)
+        plan = fit_to_budget(
+            request,
+            plan,
+            worker,
+            probed,
+            ledger.spent_seconds,
+            observer.note,
+            measure=together if request.ranks > 1 else None,
+        )
         plan = within_tokens(request, plan, worker.data.rows["validation"])
     ledger.book("probe", 0.0, compute_seconds=ledger.spent_seconds - before)
     remaining = (request.wall_seconds or 0.0) - ledger.spent_seconds

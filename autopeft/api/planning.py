@@ -195,16 +195,17 @@ def with_length(plan: TrainingPlan, full_steps: int, validation_rows: int) -> Tr
     return replace(plan, full_steps=full_steps, rung_steps=rungs, rung_rows=rows)
 
 
-def evaluation_within(plan: TrainingPlan, splits: Sequence[Split], *, keeps_logits: bool) -> TrainingPlan:
+def evaluation_within(plan: TrainingPlan, splits: Sequence[Split], rows: int, *, keeps_logits: bool) -> TrainingPlan:
     """The plan with evaluation batches that fit where the smallest micro-batch of training does.
 
     Args:
         plan: by the data alone.
         splits: of the configurations that are tried first.
+        rows: of a step, on one device.
         keeps_logits: whether an evaluation keeps the logits of every token, as a training step does; else it needs
             far less than one.
     """
     if not keeps_logits:
         return plan
-    least = min(split.micro_batch_size(plan.batch_size) for split in splits)
+    least = min(split.micro_batch_size(rows) for split in splits)
     return replace(plan, evaluation_batch_size=min(plan.evaluation_batch_size, least))

@@ -104,11 +104,18 @@ def accepted_arguments(subject: Subject) -> list[str]:
 
 
 def load_worker(
-    subject: Subject, data: TaskData, catalog: Catalog, plan: TrainingPlan, *, threads: int | None
+    subject: Subject,
+    data: TaskData,
+    catalog: Catalog,
+    plan: TrainingPlan,
+    *,
+    threads: int | None,
+    on_host: bool = False,
 ) -> Worker:
-    """The base model with its weights on the best device there is."""
+    """The base model with its weights on the best device there is, or `on_host` in the machine's own memory."""
+    model, methods = subject.model, catalog.methods
     return loading.load_worker(
-        subject.model, subject.task, subject.architecture, data, catalog.methods, plan, threads=threads
+        model, subject.task, subject.architecture, data, methods, plan, threads=threads, on_host=on_host
     )
 
 

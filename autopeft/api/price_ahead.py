@@ -1,4 +1,4 @@
-"""Pricing on several cores: what is not known yet is shared out over this process and others.
+"""Pricing on several cores: what is not known yet is shared out over processes beside this one.
 
 The answers are those of one process: each estimate stands for itself, and afterwards all of them are known here.
 """
@@ -6,7 +6,7 @@ The answers are those of one process: each estimate stands for itself, and after
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from threading import Thread
 
 from autopeft.domain.knobs import Hyperparameters
@@ -16,14 +16,14 @@ from autopeft.domain.models import ModelSpec
 from autopeft.domain.tasks import TaskSpec
 from autopeft.errors import InputError, ModelError, UsageError
 from autopeft.memory.estimate import Question, TracingEstimator
-from autopeft.memory.remote import RemoteTracer, WorkerGone
+from autopeft.memory.remote import RemoteTracer, WorkerGone, remote_tracers
 
 Job = Callable[[Estimator], object]
 WORKERS_VARIABLE = "AUTOPEFT_WORKERS"
 # Each process holds torch and transformers, about half a gigabyte.
 _MOST_WORKERS = 4
-# A further process costs the import of torch and transformers once more, on its own core: about as long as tracing
-# so many methods of a 7B model (benchmarks/command_times.py).
+# For fewer it is not worth the start of a process (benchmarks/command_times.py); this one, which would only wait, can
+# trace them itself.
 LEAST_JOBS = 8
 
 
@@ -43,17 +43,13 @@ def price_ahead(estimator: Estimator, jobs: Sequence[Job]) -> None:
     pending = deque(job for job in jobs if _asks_anew(job, estimator))
     if len(pending) < LEAST_JOBS:
         return
-    others = min(workers, len(pending) // (LEAST_JOBS // 2)) - 1
-    with ExitStack() as stack:
-        threads = []
-        # A machine that lets no process start is slower, and no reason to fail.
-        with suppress(OSError, WorkerGone):
-            for _ in range(others):
-                remote = stack.enter_context(RemoteTracer(estimator))
-                # It only waits for its process, and ends with it, also on Ctrl-C.
-                threads.append(Thread(target=_work, args=(pending, remote), daemon=True))
-                threads[-1].start()
-        _work(pending, estimator)
+    count = min(workers, len(pending) // (LEAST_JOBS // 2))
+    # A machine that lets no process start is slower, and no reason to fail.
+    with suppress(OSError, WorkerGone), remote_tracers(estimator, count) as tracers:
+        # Each only waits for its process, and ends with it, also on Ctrl-C.
+        threads = [Thread(target=_work, args=(pending, tracer), daemon=True) for tracer in tracers]
+        for thread in threads:
+            thread.start()
         for thread in threads:
             thread.join()
     # What another process could not answer is asked here, by whoever wants to know it.

@@ -15,6 +15,7 @@ from autopeft.domain.methods import MethodSpec
 from autopeft.domain.plan import SearchRequest
 from autopeft.domain.recommendation import Exclusion, Recommendation
 from autopeft.domain.rules import Reason
+from autopeft.domain.step_checks import refused_division
 from autopeft.domain.trials import Split
 from autopeft.errors import InputError
 from autopeft.memory.estimate import TracingEstimator
@@ -23,7 +24,7 @@ from autopeft.recommend.batch import fit_step
 from autopeft.recommend.fit import require_candidates
 from autopeft.recommend.options import DEVICE_CONTEXT_BYTES, Options
 from autopeft.search.sampler import Proposal
-from autopeft.training.device_memory import compute_capability
+from autopeft.training.device_memory import best_device, compute_capability
 from autopeft.training.slice import MEASURED_STEP
 from autopeft.training.worker import Worker
 
@@ -42,26 +43,36 @@ class Pricing:
         subject: model and task.
         catalog: behind the names.
         worker: gives batch, lengths and dtype as they will be trained.
-        gpu_mem_bytes: the budget, or None.
+        gpu_mem_bytes: the budget of one device, or None.
+        ranks: devices that train each trial together.
+
+    Attributes:
+        device: kind of what trains.
     """
 
-    def __init__(self, subject: Subject, catalog: Catalog, worker: Worker, gpu_mem_bytes: int | None) -> None:
+    def __init__(
+        self, subject: Subject, catalog: Catalog, worker: Worker, gpu_mem_bytes: int | None, *, ranks: int = 1
+    ) -> None:
         self.subject = subject
         self._catalog = catalog
         self._worker = worker
-        self._device: Literal["cuda", "cpu"] = "cuda" if worker.device.type == "cuda" else "cpu"
+        self._ranks = ranks
+        trains_on = worker.device if ranks == 1 else best_device()
+        self.device: Literal["cuda", "cpu"] = "cuda" if trains_on.type == "cuda" else "cpu"
         self._budget_bytes = gpu_mem_bytes
-        self._capability = compute_capability(worker.device)
+        self._capability = compute_capability(trains_on)
         self._estimator: Estimator = TracingEstimator(catalog, padded=True, compute_capability=self._capability)
         data = worker.data
         self.shape = StepShape(
-            batch_size=worker.plan.batch_size,
+            batch_size=-(-worker.plan.batch_size // ranks),
             max_length=data.max_length,
             target_length=data.max_target_length or 1,
             dtype="float32",
             autocast=cast(DType | None, worker.plan.autocast),
             num_labels=data.outputs,
             quantization=subject.model.quantization,
+            gpus=ranks,
+            sharding="fsdp" if ranks > 1 else "ddp",
         )
         self.base_parameters = count_base_parameters(catalog, subject.model, subject.task, self.shape)
 
@@ -87,12 +98,24 @@ class Pricing:
             trials=request.trials or 20,
         )
         chosen = choose_methods(self._catalog, names, None)
+        undivided = self._undivided(chosen)
+        chosen = tuple(method for method in chosen if method.id not in undivided)
         unknown = () if names else self._unknown(chosen, options)
         priced = [method for method in chosen if method not in unknown]
         answer = rank_methods(asked, priced, options, self._estimator)
-        require_candidates(answer)
         left_out = tuple(Exclusion(method.id, method.title, (_UNKNOWN,)) for method in unknown)
-        return replace(answer, excluded=answer.excluded + left_out)
+        answer = replace(answer, excluded=(*answer.excluded, *undivided.values(), *left_out))
+        require_candidates(answer)
+        return answer
+
+    def _undivided(self, methods: Sequence[MethodSpec]) -> dict[str, Exclusion]:
+        """Those that are not known to train as they should when the model is divided over devices."""
+        refusals = [(one, refused_division(one)) for one in methods] if self._ranks > 1 else []
+        return {
+            one.id: Exclusion(one.id, one.title, (Reason("requirement", told.message, "asked with --gpus-per-trial"),))
+            for one, told in refusals
+            if told is not None
+        }
 
     def _unknown(self, chosen: Sequence[MethodSpec], options: Options) -> tuple[MethodSpec, ...]:
         """The candidates that nobody measured near: not worth a trial unless named, and so not worth a price."""
@@ -164,7 +187,7 @@ class Pricing:
     def _twin(self) -> Estimator:
         """Predicts what this machine's own tracker measures: attention gets no mask where no row is padded."""
         padded = not bool(self._measured_batch["attention_mask"].all())
-        return TracingEstimator(self._catalog, device=self._device, padded=padded, compute_capability=self._capability)
+        return TracingEstimator(self._catalog, device=self.device, padded=padded, compute_capability=self._capability)
 
     @cached_property
     def _measured_batch(self) -> "Mapping[str, Tensor]":
@@ -178,7 +201,7 @@ class Pricing:
         written = self.subject.task.head == "seq2seq-lm"
         return replace(
             self.shape,
-            batch_size=len(batch["input_ids"]),
+            batch_size=-(-len(batch["input_ids"]) // self._ranks),
             max_length=int(batch["input_ids"].shape[-1]),
             target_length=int(batch["labels"].shape[1]) if written else 1,
         )

@@ -72,7 +72,12 @@ def run_stages(
     frame = _frame(request, prepared)
     context = _context(run, request, prepared, ledger, observer, stop)
     # A tracker's address, which it names and complains about, may hold a password.
-    trackers = open_trackers(request.track, run.path, lambda text: observer.note(hide_password(text)))
+    trackers = open_trackers(
+        request.track,
+        run.path,
+        lambda text: observer.note(hide_password(text)),
+        left_seconds=lambda: context.remaining_seconds,
+    )
     context = replace(context, callbacks=Callbacks([*callbacks, *trackers], observer.note))
     try:
         if not stop.requested and _final(run) is None:
@@ -115,18 +120,18 @@ def _final(run: RunDirectory) -> dict[str, Any] | None:
 
 def _prepare(run: RunDirectory, request: SearchRequest, source: Any, ledger: Ledger, observer: Observer) -> _Prepared:
     ground = lay_groundwork(run, request, source, ledger, observer)
-    baselines, worker = _baselines(run, ground.worker, ground.loaded, ledger)
+    baselines, worker = _baselines(run, ground.worker, ground.loaded, ledger, divided=request.ranks > 1)
     return _Prepared(ground.subject, ground.loaded, worker, ground.choice, ground.pricing, baselines)
 
 
 def _baselines(
-    run: RunDirectory, worker: Worker, loaded: LoadedData, ledger: Ledger
+    run: RunDirectory, worker: Worker, loaded: LoadedData, ledger: Ledger, *, divided: bool
 ) -> tuple[list[dict[str, Any]], Worker]:
     """The baselines, and the worker whose runs start from the head-only baseline's head where that applies."""
     path, head_path = run.path / "baselines.json", run.path / HEAD_START
     if not path.exists():
         with ledger.spend("baselines"):
-            measured = measure_baselines(worker, loaded.plain)
+            measured = measure_baselines(worker, loaded.plain, with_base=not divided)
             if measured.head:
                 save_tensors(measured.head, head_path)
             write_json(path, {"baselines": measured.entries})
@@ -193,7 +198,7 @@ def _frame(request: SearchRequest, prepared: _Prepared) -> Frame:
         why=prepared.choice.why,
         environment=environment(prepared.worker.plan.autocast),
         predicted_peak_bytes=prepared.pricing.known_peak_bytes,
-        measured_kind="CUDA" if prepared.worker.device.type == "cuda" else "tensor bytes, CPU",
+        measured_kind="CUDA" if prepared.pricing.device == "cuda" else "tensor bytes, CPU",
         load=_load_lines(prepared),
     )
 

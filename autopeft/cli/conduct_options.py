@@ -9,7 +9,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 # Written out, since the lists live in modules that import Optuna; a contract test holds the two against each other.
 SCHEDULERS = ("asha", "hyperband", "freeze-thaw")
 ENGINES = ("processes", "ray")
-SAMPLERS = ("tpe", "random", "gp", "cmaes", "qmc", "nsga2")
+SAMPLERS = ("mobster", "tpe", "random", "gp", "cmaes", "qmc", "nsga2")
 
 
 def workers_option(command: Command) -> Command:
@@ -53,7 +53,7 @@ def conduct_options(command: Command) -> Command:
             click.option(
                 "--sampler",
                 type=click.Choice(SAMPLERS),
-                default="tpe",
+                default="mobster",
                 show_default=True,
                 help="What proposes configurations.",
             ),
@@ -110,7 +110,10 @@ def _places() -> tuple[Callable[[Command], Command], ...]:
             help="Of the Ray cluster: auto, HOST:PORT, or local to start one here.  [default: auto]",
         ),
         click.option(
-            "--gpus-per-trial", type=share, metavar="N", help="On Ray: a GPU for each worker, or a share of one."
+            "--gpus-per-trial",
+            type=share,
+            metavar="N",
+            help="GPUs that train each trial together, its model divided over them (FSDP); on Ray also a share of one.",
         ),
     )
 

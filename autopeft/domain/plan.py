@@ -58,7 +58,8 @@ class SearchRequest:
         gpus: of this machine's devices, how many to train on, or None for all that there are.
         engine: what runs the workers: `processes` or `ray`.
         ray_address: of the Ray cluster, or None for the one that this machine belongs to.
-        gpus_per_trial: on Ray, GPUs or a share of one for each worker, or None for one where there are any.
+        gpus_per_trial: GPUs that train each trial together, a whole number; on Ray also a share of one. None for one
+            where there are any.
         history: whether what earlier searches found is used, and what this one finds is kept for later ones; None
             uses it under a budget of time alone, and keeps it.
         base_precision: layout of the frozen base's weights: nf4, nf4-double or int8; None for float32.
@@ -93,7 +94,7 @@ class SearchRequest:
     catalog: str | None = None
     workers: int = 0
     scheduler: str = "asha"
-    sampler: str = "tpe"
+    sampler: str = "mobster"
     objectives: tuple[str, ...] = ("loss",)
     device_seconds: float | None = None
     tokens: int | None = None
@@ -118,12 +119,17 @@ class SearchRequest:
         return max(1, self.workers)
 
     @property
+    def ranks(self) -> int:
+        """Processes, each on a device of its own, that train each trial together: a worker's devices."""
+        return max(1, int(self.gpus_per_trial or 1))
+
+    @property
     def paid_device_seconds(self) -> float | None:
         """The workers' time that device-hours and money allow, whichever is less; None where neither is limited."""
         limits = [self.device_seconds] if self.device_seconds is not None else []
         if self.money is not None and self.price_per_hour:
             limits.append(self.money / self.price_per_hour * SECONDS_PER_HOUR)
-        return min(limits, default=None)
+        return min(limits) / self.ranks if limits else None
 
     @property
     def wall_seconds(self) -> float | None:

@@ -7,12 +7,21 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hint
 from autopeft.domain.memory import StepShape
 from autopeft.domain.methods import MethodSpec
 
+# By a method's family, the one most like it that every architecture of the catalogue takes (docs/capabilities.md).
+_TAKEN_EVERYWHERE = {"selective": "ln-tuning", "additive": "pfeiffer"}
+
 
 class Refusal(NamedTuple):
     """Why something cannot be, in one line, and what to do instead."""
 
     message: str
     hint: str
+
+
+def nearest_that_works(method: MethodSpec) -> str:
+    """The id of the method to use where `method` cannot be put on a model: of its family if there is one, else LoRA."""
+    nearest = _TAKEN_EVERYWHERE.get(method.family, "lora")
+    return "lora" if nearest == method.id else nearest
 
 
 def refused_shape(shape: StepShape) -> Refusal | None:
@@ -44,6 +53,13 @@ def refused_method(method: MethodSpec, shape: StepShape) -> Refusal | None:
     # Nothing is known beforehand of what a recorded configuration can do: the trace finds out.
     if shape.quantization is not None and not method.as_recorded and method.can("quantized_base") is not True:
         return _refused(method, "quantized_base", "train on a quantised base", "leave --quantization out, or use lora")
+    if shape.quantization == "int8" and method.can("int8_base") is False:
+        return _refused(
+            method,
+            "int8_base",
+            "train on an 8-bit base",
+            "take 4 bits: --quantization nf4, or --base-precision nf4 in search; or use lora",
+        )
     if shape.quantization is None and method.can("needs_quantized_base"):
         return Refusal(
             f"{method.id} makes up for what quantising the base loses, and this base is not quantised",
@@ -59,10 +75,19 @@ def refused_method(method: MethodSpec, shape: StepShape) -> Refusal | None:
     return None
 
 
+def refused_division(method: MethodSpec) -> Refusal | None:
+    """Why a search does not train this method on a model that is divided over devices, or None."""
+    if method.can("sharded") is True:
+        return None
+    return _refused(method, "sharded", "train on a model that is divided over GPUs", "leave --gpus-per-trial out")
+
+
 def _refused(method: MethodSpec, capability: str, what: str, hint: str) -> Refusal:
-    if method.can(capability) is None:
+    known = method.capabilities.get(capability)
+    if known is None:
         return Refusal(f"nobody has checked whether {method.id} can {what}", hint)
-    return Refusal(f"{method.id} cannot {what}: {method.capabilities[capability].provenance.strip()}", hint)
+    verdict = f"whether {method.id} can {what} is open" if known.value is None else f"{method.id} cannot {what}"
+    return Refusal(f"{verdict}: {known.provenance.strip()}", hint)
 
 
 def _unknown_choice(shape: StepShape) -> Refusal | None:

@@ -85,7 +85,7 @@ class SliceResult:
         train_losses: (step, mean training loss since the previous point).
         train_seconds: in forward, backward and optimizer.
         evaluation_seconds: in evaluation.
-        wall_seconds: of the whole slice.
+        wall_seconds: of the whole slice, without what was trained again since its checkpoint was lost.
         measured_peak_bytes: of the tensors, by the tracker or by CUDA; None where it was not measured.
         trainable_parameters: with the head.
         row_scores: at full length, one score a validation row whose mean is the metric (or minus the loss):

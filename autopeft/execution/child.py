@@ -10,8 +10,8 @@ import signal
 from typing import Any
 
 from autopeft.errors import AutopeftError
-from autopeft.execution.in_process import InProcessExecutor
-from autopeft.execution.loading import WorkerSetup, worker_from
+from autopeft.execution.group import executor_from
+from autopeft.execution.loading import WorkerSetup
 from autopeft.execution.messages import decode, encode
 from autopeft.execution.obey import answer_to, refusal
 
@@ -67,7 +67,7 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print is no answer
     inbox = Inbox(0)
     try:
-        executor = InProcessExecutor(worker_from(WorkerSetup(**inbox.next())))
+        executor = executor_from(WorkerSetup(**inbox.next()))
     except AutopeftError as error:
         _answer(answers, refusal(error))
         return
@@ -88,4 +88,7 @@ def _answer(descriptor: int, message: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Orphaned:
+        os._exit(0)  # at once: processes of a group would wait for each other in the end

@@ -32,7 +32,9 @@ class InProcessExecutor:
 
     def __init__(self, worker: Worker, *, measure: bool = True) -> None:
         self.worker = worker
-        self._measure: Callable[[Callable[[], object]], int] | None = measure_step if measure else None
+        # The CPU's tracker would not see what a group of processes gathers.
+        seen = measure and (worker.ranks is None or worker.device.type == "cuda")
+        self._measure: Callable[[Callable[[], object]], int] | None = measure_step if seen else None
         self._task: SliceTask | None = None
 
     def submit(self, task: SliceTask) -> None:
@@ -76,14 +78,15 @@ class InProcessExecutor:
 
     def test(self, spec: TrialSpec, folder: Path, step: int) -> Evaluation:
         """See `Executor.test`."""
-        model = self._trained(spec, folder, step)
         worker = self.worker
+        model = self._restored(worker.build(spec), spec, folder, step)
         reader = worker.reader("test")
-        return evaluate(model, worker.evaluation("test"), autocast=None, device=worker.device, reader=reader)
+        batches = worker.evaluation("test")
+        return evaluate(model, batches, autocast=None, device=worker.device, reader=reader, ranks=worker.ranks)
 
     def export(self, spec: TrialSpec, folder: Path, step: int, target: Path) -> None:
         """See `Executor.export`."""
-        model = self._trained(spec, folder, step)
+        model = self._restored(self.worker.build_whole(spec), spec, folder, step)
         try:
             save_adapter(model, target)
         except (OSError, SafetensorError) as error:
@@ -93,7 +96,6 @@ class InProcessExecutor:
         """See `Executor.close`."""
         self._task = None
 
-    def _trained(self, spec: TrialSpec, folder: Path, step: int) -> nn.Module:
-        model = self.worker.build(spec)
+    def _restored(self, model: nn.Module, spec: TrialSpec, folder: Path, step: int) -> nn.Module:
         load_checkpoint(folder / "checkpoint", step, model, build_optimizer(model, spec.hyperparameters))
         return model.eval()

@@ -53,6 +53,11 @@ def slice_task(message: Mapping[str, Any]) -> SliceTask:
     return SliceTask(spec, folder, *steps, restart=message["restart"])
 
 
+def trained_message(do: str, spec: TrialSpec, folder: Path, step: int) -> dict[str, Any]:
+    """Asks for something of the checkpoint at `step`: `test` or `export`."""
+    return {"do": do, "spec": spec.to_dict(), "folder": str(folder), "step": step}
+
+
 def plain_evaluation(evaluation: Evaluation) -> dict[str, Any]:
     """As plain JSON values."""
     return {field.name: getattr(evaluation, field.name) for field in fields(evaluation)}

@@ -10,7 +10,7 @@ from autopeft.domain.evaluation import Evaluation
 from autopeft.domain.trials import SliceResult, TrialSpec
 from autopeft.errors import DamagedStateError, RunError
 from autopeft.execution.loading import WorkerSetup
-from autopeft.execution.messages import STOP, evaluation_from, slice_message
+from autopeft.execution.messages import STOP, evaluation_from, slice_message, trained_message
 from autopeft.execution.protocol import Finished, ShouldStop, SliceTask, over_time
 from autopeft.execution.seat import Seat, sensible_result
 from autopeft.execution.worker_process import NONSENSE, WorkerDied, WorkerProcess
@@ -84,13 +84,12 @@ class WorkerPool:
 
     def test(self, spec: TrialSpec, folder: Path, step: int) -> Evaluation:
         """See `Executor.test`."""
-        answer = self._ask({"do": "test", "spec": spec.to_dict(), "folder": str(folder), "step": step})
+        answer = self._ask(trained_message("test", spec, folder, step))
         return evaluation_from(answer["evaluation"])
 
     def export(self, spec: TrialSpec, folder: Path, step: int, target: Path) -> None:
         """See `Executor.export`."""
-        where = {"folder": str(folder), "step": step, "target": str(target)}
-        self._ask({"do": "export", "spec": spec.to_dict(), **where})
+        self._ask({**trained_message("export", spec, folder, step), "target": str(target)})
 
     def close(self) -> None:
         """See `Executor.close`."""
@@ -143,6 +142,8 @@ class WorkerPool:
                 self._replace(seat, "ran out of memory")
             elif "CUDA error" in (kept.error or ""):  # the device is lost to this process for every later slice
                 self._replace(seat, "lost its device")
+            elif kept.error is not None and self._setup.ranks > 1:  # nobody knows how far the others of its group are
+                self._replace(seat, "failed in the middle of a slice")
         elif "lost" in message:
             self._end(seat, None, lost=str(message["lost"]))
         elif "abandoned" in message:

@@ -14,9 +14,9 @@ from autopeft.domain.evaluation import Evaluation
 from autopeft.domain.trials import SliceResult, TrialSpec
 from autopeft.errors import DamagedStateError, RunError
 from autopeft.execution.loading import WorkerSetup
-from autopeft.execution.messages import decode, encode, evaluation_from, slice_message
+from autopeft.execution.messages import decode, encode, evaluation_from, slice_message, trained_message
 from autopeft.execution.protocol import Finished, ShouldStop, SliceTask, over_time
-from autopeft.execution.ray_session import cause_of, connected, gpus_for_each
+from autopeft.execution.ray_session import Head, cause_of, cluster_there, connected, gpus_for_each
 from autopeft.execution.ray_worker import RayWorker
 
 TICK_SECONDS = 0.1
@@ -91,17 +91,20 @@ class RayExecutor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.slots = actors
-        self._ray = connected(address, actors, setup.threads or 1)
-        self._setup = encode(setup.to_dict())
+        cpus = (setup.threads or 1) * setup.ranks
+        self._ray = connected(address, actors, cpus)
+        self._setup, self._ranks = encode(setup.to_dict()), setup.ranks
         self._note = note
         self._clock = clock
         self._ended: list[Finished] = []
         self._places: list[_Place] = []
-        gpus = gpus_for_each(self._ray, gpus_each, actors)
-        options = {"num_gpus": gpus, "num_cpus": setup.threads or 1, "max_concurrency": 2, "max_restarts": 0}
-        self._actor_class = self._ray.remote(RayWorker).options(**options)
-        for _ in range(actors):
-            self._places.append(self._begun())
+        with cluster_there():
+            self._head = Head(self._ray.get_runtime_context().gcs_address, clock)
+            gpus = gpus_for_each(self._ray, gpus_each, actors)
+            options = {"num_gpus": gpus, "num_cpus": cpus, "max_concurrency": 2, "max_restarts": 0}
+            self._actor_class = self._ray.remote(RayWorker).options(**options)
+            for _ in range(actors):
+                self._places.append(self._begun())
 
     @property
     def process_ids(self) -> list[int]:
@@ -119,30 +122,36 @@ class RayExecutor:
     def wait(self, should_stop: ShouldStop) -> Finished:
         """See `Executor.wait`."""
         while not self._ended:
-            awaited = {place.pending: place for place in self._places if place.pending is not None}
-            answered, _ = self._ray.wait([*awaited], timeout=TICK_SECONDS)
-            for reference in answered:
-                self._listen(awaited[reference])
-            for place in self._places:
-                self._watch(place, should_stop)
+            with cluster_there():
+                self._look(should_stop)
+            self._head.look()
         return self._ended.pop(0)
 
     def test(self, spec: TrialSpec, folder: Path, step: int) -> Evaluation:
         """See `Executor.test`."""
-        asked = {"do": "test", "spec": spec.to_dict(), "folder": str(folder.absolute()), "step": step}
-        return evaluation_from(self._ask(asked)["evaluation"])
+        return evaluation_from(self._ask(trained_message("test", spec, folder.absolute(), step))["evaluation"])
 
     def export(self, spec: TrialSpec, folder: Path, step: int, target: Path) -> None:
         """See `Executor.export`."""
-        where = {"folder": str(folder.absolute()), "step": step, "target": str(target.absolute())}
-        self._ask({"do": "export", "spec": spec.to_dict(), **where})
+        self._ask({**trained_message("export", spec, folder.absolute(), step), "target": str(target.absolute())})
 
     def close(self) -> None:
         """See `Executor.close`; a cluster that was started here ends, another one gets its places back."""
-        for place in self._places:
+        places, self._places = self._places, []
+        if self._head.gone:  # it would be waited for, and there is a report to write
+            return
+        for place in places:
             self._ray.kill(place.actor)
-        self._places.clear()
         self._ray.shutdown()
+
+    def _look(self, should_stop: ShouldStop) -> None:
+        """Take the answers that are there, and see to who is late."""
+        awaited = {place.pending: place for place in self._places if place.pending is not None}
+        answered, _ = self._ray.wait([*awaited], timeout=TICK_SECONDS)
+        for reference in answered:
+            self._listen(awaited[reference])
+        for place in self._places:
+            self._watch(place, should_stop)
 
     def _begun(self) -> _Place:
         actor = self._actor_class.remote()
@@ -188,6 +197,8 @@ class RayExecutor:
             self._replace(place, "ran out of memory")
         elif "CUDA error" in (result.error or ""):  # the device is lost to this process for every later slice
             self._replace(place, "lost its device")
+        elif result.error is not None and self._ranks > 1:  # nobody knows how far the others of its group are
+            self._replace(place, "failed in the middle of a slice")
 
     def _bury(self, place: _Place, error: Any) -> None:
         """Put another actor in the dead one's place; it redoes the slice, unless that is to blame."""

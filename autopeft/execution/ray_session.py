@@ -4,12 +4,17 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from autopeft.errors import MissingDependencyError, RunError
 
 LOCAL = "local"
 ANSWER_SECONDS = 10.0
+# Ray ends the whole process a minute after its head has gone: before that the search stops by itself.
+LOOK_SECONDS = 5.0
+MOST_SILENT_LOOKS = 3
 
 
 def connected(address: str, actors: int, cpus_each: int) -> Any:
@@ -56,6 +61,68 @@ def _knock(address: str) -> None:
     host, colon, port = address.rpartition("//")[2].rpartition(":")
     if colon:
         socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
+
+
+class Head:
+    """The cluster's head node: looked for from time to time.
+
+    Args:
+        address: host and port of what keeps the cluster's state.
+        clock: gives seconds that never go backwards.
+    """
+
+    def __init__(self, address: str, clock: Callable[[], float]) -> None:
+        self._address = address
+        self._clock = clock
+        self._looked = clock()
+        self._silent = 0
+
+    @property
+    def gone(self) -> bool:
+        """Whether it was given up."""
+        return self._silent >= MOST_SILENT_LOOKS
+
+    def look(self) -> None:
+        """Look, if it is time to.
+
+        Raises:
+            RunError: nobody has been there several times in a row.
+        """
+        if self._clock() - self._looked < LOOK_SECONDS:
+            return
+        self._looked = self._clock()
+        try:
+            _knock(self._address)
+            self._silent = 0
+        except OSError as error:
+            self._silent += 1
+            if self.gone:
+                raise cluster_gone(error) from error
+
+
+def cluster_gone(error: Exception) -> RunError:
+    """What is said where the cluster itself does not answer any more."""
+    return RunError(
+        f"the Ray cluster's head does not answer any more: {type(error).__name__}: {error}",
+        hint="when there is a cluster again, `autopeft resume` goes on",
+    )
+
+
+@contextmanager
+def cluster_there() -> Iterator[None]:
+    """Ask Ray something.
+
+    Raises:
+        RunError: the cluster is not there.
+    """
+    try:
+        yield
+    except (ConnectionError, TimeoutError) as error:
+        raise cluster_gone(error) from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] in ("ray", "grpc"):
+            raise cluster_gone(error) from error
+        raise
 
 
 def gpus_for_each(ray: Any, asked: float | None, actors: int) -> float:

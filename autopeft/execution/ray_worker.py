@@ -3,8 +3,9 @@
 import os
 
 from autopeft.errors import AutopeftError
+from autopeft.execution.group import executor_from
 from autopeft.execution.in_process import InProcessExecutor
-from autopeft.execution.loading import WorkerSetup, worker_from
+from autopeft.execution.loading import WorkerSetup
 from autopeft.execution.messages import decode, encode
 from autopeft.execution.obey import answer_to, refusal
 
@@ -23,7 +24,7 @@ class RayWorker:
     def load(self, setup: bytes) -> bytes:
         """Load model and data; `ready`, or why that cannot be."""
         try:
-            self._executor = InProcessExecutor(worker_from(WorkerSetup(**decode(setup))))
+            self._executor = executor_from(WorkerSetup(**decode(setup)))
         except AutopeftError as error:
             return encode(refusal(error))
         return encode({"ready": True})

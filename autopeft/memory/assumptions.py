@@ -74,4 +74,5 @@ def _on_options(shape: StepShape) -> list[str]:
         said.append("flash attention without a mask; what unpadding copies is not counted")
     if shape.gpus > 1:
         said.append(_SHARDINGS[shape.sharding].format(gpus=shape.gpus))
+        said.append("a predicted time leaves out what the devices send each other, which hangs on how they are joined")
     return said

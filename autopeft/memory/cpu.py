@@ -1,9 +1,10 @@
-"""What a CPU runs where meta tensors would take another path: flash attention without dropout."""
+"""What a CPU runs where meta tensors would take another path: flash attention without dropout, LAPACK's factors."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 
 def _cpu_attention(
@@ -39,3 +40,21 @@ def _additive(mask: torch.Tensor | None, query: torch.Tensor) -> torch.Tensor | 
 CPU_OPERATORS: Mapping[Any, Callable[..., Any]] = {
     torch.nn.functional.scaled_dot_product_attention: _cpu_attention,
 }
+
+
+class LapackFactors(TorchDispatchMode):
+    """Gives the right factor of a singular value decomposition on meta column by column, as LAPACK writes it.
+
+    On meta it lies row by row, as cuSOLVER gives it. So a method that keeps some of its rows copies them on a CPU, and
+    shares the whole on a GPU.
+    """
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Run `func`, and lay out its result anew where it is such a factor."""
+        out = func(*args, **(kwargs or {}))
+        if func is not torch.ops.aten._linalg_svd.default or not out[2].is_meta:
+            return out
+        left, values, right = out
+        return left, values, torch.empty_like(right.mT, memory_format=torch.contiguous_format).mT

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 _aten = torch.ops.aten
 # Operators that allocate new tensors, whose shapes, strides and dtypes follow from those of the arguments.
@@ -67,27 +66,20 @@ Layout = tuple[torch.Size, tuple[int, ...], torch.dtype]
 Layouts = Layout | list[Layout]
 
 
-class RememberedShapes(TorchDispatchMode):
+class RememberedShapes:
     """Answers operators on meta tensors from what the same operator gave for tensors of the same layout before.
+
+    It is handed to the tracker, which is a dispatch mode: a second mode would cost each operator as much again.
 
     Args:
         known: what is known, shared between traces; it is added to.
     """
 
     def __init__(self, known: dict[Any, Layouts]) -> None:
-        super().__init__()
         self._known = known
 
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # Torch's own switch: nothing is compiled here, and the guard costs as much as the work for each operator.
-        return False
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
+    def __call__(self, func: Any, args: tuple[Any, ...], given: Mapping[str, Any]) -> Any:
         """Run `func`, or make what it would have made."""
-        given = kwargs or {}
         if func in _IN_PLACE and all(tensor.is_meta for tensor in args[0]):
             return None
         key = _key(func, args, given) if func in _REMEMBERED else None

@@ -106,7 +106,8 @@ class Pricing:
         """Two steps of the model with so many layers (all of them by default), traced whole."""
         model = self.model if depths is None else with_depths(self.model, depths)
         base = self.bases.get(model, self.task, self.shape)
-        wrapped = wrap_for_trace(base, self.method, self.hyperparameters, self.task, self.architecture)
+        asked = self.method, self.hyperparameters, self.task, self.architecture
+        wrapped = wrap_for_trace(base, *asked, on_cpu=self.device == "cpu")
         check_positions(wrapped, self.method, self.shape)
         if self.shape.dtype == "float16":
             train_in_float32(wrapped)

@@ -82,8 +82,8 @@ class _AddEntries(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, dense: Tensor, indices: Tensor, values: Tensor) -> Tensor:
-        ctx.save_for_backward(indices)
-        ctx.dtype = values.dtype
+        # The values too: what made the sparse matrix keeps it for its own backward pass.
+        ctx.save_for_backward(indices, values)
         ctx.mark_dirty(dense)
         flat = indices[0] * dense.shape[1] + indices[1]
         dense.view(-1).index_add_(0, flat, values.to(dense.dtype))
@@ -91,9 +91,9 @@ class _AddEntries(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, Tensor]:
-        (indices,) = ctx.saved_tensors
+        indices, values = ctx.saved_tensors
         flat = indices[0] * gradient.shape[1] + indices[1]
-        return gradient, None, gradient.reshape(-1).index_select(0, flat).to(ctx.dtype)
+        return gradient, None, gradient.reshape(-1).index_select(0, flat).to(values.dtype)
 
 
 class _Product(torch.autograd.Function):

@@ -18,6 +18,7 @@ from torch import nn
 
 from autopeft.domain.memory import COMPONENTS, StepShape
 from autopeft.memory.stream import ALLOC, FREE, PHASE, PHASES, EventStream
+from autopeft.modeling.layers import repeated_layers
 
 _WEIGHTS, _ADAPTER, _GRADIENTS, _OPTIMIZER, _ACTIVATIONS, _LOGITS, _TEMPORARIES = range(len(COMPONENTS))
 _SHARDED = (_WEIGHTS, _ADAPTER, _GRADIENTS, _OPTIMIZER)
@@ -55,9 +56,7 @@ class Units:
 
 def units_of(model: nn.Module) -> Units:
     """The units of a wrapped model: each entry of its outermost module lists is one."""
-    lists = [module for module in model.modules() if isinstance(module, nn.ModuleList)]
-    nested = {id(inner) for one in lists for inner in one.modules() if inner is not one}
-    layers = [layer for one in lists if id(one) not in nested for layer in one]
+    layers = repeated_layers(model)
     in_layers = {id(parameter) for layer in layers for parameter in layer.parameters()}
     root = [parameter for parameter in model.parameters() if id(parameter) not in in_layers]
     return Units(

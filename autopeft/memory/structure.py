@@ -13,6 +13,7 @@ from collections.abc import Collection
 from contextlib import nullcontext
 from typing import Any
 
+import numpy
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -25,6 +26,7 @@ from autopeft.domain.models import ArchitectureSpec
 from autopeft.domain.tasks import TaskSpec
 from autopeft.errors import ModelError
 from autopeft.memory.counted_masks import CountedMasks
+from autopeft.memory.cpu import LapackFactors
 from autopeft.modeling.architecture import target_regex
 from autopeft.modeling.clone import clone_sharing_weights
 from autopeft.modeling.wrap import wrap
@@ -55,6 +57,8 @@ def wrap_for_trace(
     hyperparameters: Hyperparameters,
     task: TaskSpec,
     architecture: ArchitectureSpec,
+    *,
+    on_cpu: bool = False,
 ) -> nn.Module:
     """The wrapped model with every tensor on meta, whether or not the method can wrap there.
 
@@ -65,13 +69,14 @@ def wrap_for_trace(
         hyperparameters: all knobs of the method.
         task: decides the head.
         architecture: of the base.
+        on_cpu: whether a CPU is meant, whose factors of a matrix lie otherwise than a GPU's.
 
     Raises:
         ModelError: the method does not apply to this model.
     """
     for stand_ins in (nullcontext(), CountedMasks()):
         try:
-            with stand_ins:
+            with stand_ins, LapackFactors() if on_cpu else nullcontext():
                 return wrap(base, method, hyperparameters, task, architecture)
         except ModelError as refusal:
             if not _asked_for_values(refusal):
@@ -124,9 +129,13 @@ def _with_real_targets(base: PreTrainedModel, method: MethodSpec, architecture: 
         )
     for module in targets:
         for key, parameter in list(module.named_parameters(recurse=False)):
-            zeros = torch.zeros(parameter.shape, dtype=parameter.dtype)
-            setattr(module, key, nn.Parameter(zeros, requires_grad=False))
+            setattr(module, key, nn.Parameter(_zeros_like(parameter), requires_grad=False))
     return model
+
+
+def _zeros_like(parameter: Tensor) -> Tensor:
+    """Zeros on the host that take memory and time only where they are read: numpy leaves them to the system."""
+    return torch.from_numpy(numpy.zeros(parameter.nbytes, numpy.uint8)).view(parameter.dtype).view(parameter.shape)
 
 
 def _target_patterns(model: PreTrainedModel, method: MethodSpec, architecture: ArchitectureSpec) -> list[str]:

@@ -54,7 +54,10 @@ def trace_steps(  # noqa: PLR0913 - what a traced run is made of
         The stream; its `step_flops` are of one step, forward and backward.
     """
     tracker = StorageTracker(
-        padded=padded, discover=host_counts, device=None if host_counts else next(model.parameters()).device.type
+        padded=padded,
+        discover=host_counts,
+        device=None if host_counts else next(model.parameters()).device.type,
+        run=RememberedShapes(_KNOWN_SHAPES),
     )
     book_model(tracker, model, batch, optimizer)
     with ExitStack() as stack:
@@ -64,7 +67,6 @@ def trace_steps(  # noqa: PLR0913 - what a traced run is made of
         if operators is not None:
             end_forward = stack.enter_context(operators.active())
             stack.enter_context(_recomputing(model, operators))
-        stack.enter_context(RememberedShapes(_KNOWN_SHAPES))
         stack.enter_context(tracker)
         workspaces = _Workspaces(tracker, operators, next(model.parameters()).device)
         for number in range(steps):

@@ -5,7 +5,7 @@ to it reports when it dies. Nothing is estimated: what the autograd graph keeps 
 """
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,12 @@ from autopeft.memory.stream import ALLOC, FREE, PHASE, PHASES, EventStream
 _WEIGHTS, _ADAPTER, _GRADIENTS, _OPTIMIZER, _ACTIVATIONS, _LOGITS, _TEMPORARIES = range(len(COMPONENTS))
 _FORWARD, _BACKWARD = PHASES.index("forward"), PHASES.index("backward")
 _CONJUNCTIONS = (torch.ops.aten.all, torch.ops.aten.eq)
+Run = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 _READ_SCALAR = torch.ops.aten._local_scalar_dense.default
+
+
+def _run(func: Any, args: tuple[Any, ...], given: dict[str, Any]) -> Any:
+    return func(*args, **given)
 
 
 class StorageTracker(TorchDispatchMode):
@@ -32,10 +37,14 @@ class StorageTracker(TorchDispatchMode):
         padded: whether batches hold padding, so that attention gets a mask.
         discover: whether tensors that an operation reads, and that nobody booked, count from the start.
         device: type of the only device that counts (AdamW keeps its step counters on the host); None for all.
+        run: what runs an operator, or makes what it would have made.
     """
 
-    def __init__(self, *, padded: bool = False, discover: bool = False, device: str | None = None) -> None:
+    def __init__(
+        self, *, padded: bool = False, discover: bool = False, device: str | None = None, run: Run = _run
+    ) -> None:
         super().__init__()
+        self._run = run
         self._padded = padded
         self._discover = discover
         self._device = device
@@ -91,8 +100,9 @@ class StorageTracker(TorchDispatchMode):
         if self._discover:
             self._find_all(args)
             self._find_all(tuple((kwargs or {}).values()))
-        out = func(*args, **(kwargs or {}))
-        self._count(Call(func, args, kwargs or {}, out))
+        given = kwargs or {}
+        out = self._run(func, args, given)
+        self._count(Call(func, args, given, out))
         if func._overloadpacket in _CONJUNCTIONS:
             self._conjunctions.add(out.untyped_storage()._cdata)
         self._book_all(out)

@@ -16,6 +16,7 @@ from autopeft.errors import ModelError
 from autopeft.modeling.build import load_base
 from autopeft.modeling.config import first_line
 from autopeft.modeling.quiet import quiet_transformers
+from autopeft.modeling.sharded import shared_like, whole
 from autopeft.modeling.source import read_config
 from autopeft.modeling.training_hooks import changing_buffers, mark_started
 
@@ -83,8 +84,11 @@ def load_adapter(
 
 
 def trainable_state(model: nn.Module) -> dict[str, Tensor]:
-    """Copies, on the CPU, of the parameters that train and the buffers that the method changes, by name."""
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in _training_tensors(model).items()}
+    """Copies, on the CPU, of the parameters that train and the buffers that the method changes, by name.
+
+    Of a sharded model they are whole, and every process must ask.
+    """
+    return {name: whole(tensor.detach()).to("cpu", copy=True) for name, tensor in _training_tensors(model).items()}
 
 
 def load_trainable_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
@@ -107,7 +111,7 @@ def load_trainable_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
         )
     with torch.no_grad():
         for name, tensor in own.items():
-            tensor.copy_(state[name])
+            tensor.copy_(shared_like(state[name], tensor))
     mark_started(model)
 
 

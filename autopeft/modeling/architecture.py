@@ -23,11 +23,22 @@ def architecture_of(config: Mapping[str, Any], catalog: Catalog) -> Architecture
         ModelError: no family of the catalogue has this model type.
     """
     model_type = str(config.get("model_type", ""))
-    for architecture in catalog.architectures.values():
-        if model_type in architecture.model_types:
-            return architecture
+    found = _family(model_type, catalog)
+    if found is not None:
+        return found
+    within = config.get("text_config")
+    of_text = str(within.get("model_type", "")) if isinstance(within, Mapping) else ""
+    if _family(of_text, catalog) is not None:
+        raise ModelError(
+            f"models of type {model_type!r} take more than text; only their language model, {of_text!r}, is supported",
+            hint="save `text_config` of its config.json as a config.json of its own, and name that",
+        )
     known = sorted({name for spec in catalog.architectures.values() for name in spec.model_types})
     raise ModelError(f"models of type {model_type!r} are not supported", hint=f"supported types: {', '.join(known)}")
+
+
+def _family(model_type: str, catalog: Catalog) -> ArchitectureSpec | None:
+    return next((one for one in catalog.architectures.values() if model_type in one.model_types), None)
 
 
 def role_regex(architecture: ArchitectureSpec, roles: Iterable[str]) -> str | None:

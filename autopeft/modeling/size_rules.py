@@ -12,6 +12,7 @@ from peft import PeftConfig
 from torch import nn
 
 from autopeft.domain.methods import MethodSpec
+from autopeft.domain.step_checks import nearest_that_works
 from autopeft.errors import ModelError
 
 # Whether a value fits a layer of so many inputs and outputs.
@@ -76,7 +77,8 @@ def check_sizes(model: nn.Module, config: PeftConfig, method: MethodSpec) -> Non
                 knob = next((k.name for k in method.knobs if k.argument == field), field)
                 raise ModelError(
                     f"{knob} {asked} of {method.id} must {reads} of {name}, which has {inputs} and {outputs}",
-                    hint=_advice(knob, asked, fits, list(layers.values())),
+                    hint=_advice(knob, asked, fits, list(layers.values()))
+                    or f"no value fits every layer; use {nearest_that_works(method)}",
                 )
 
 
@@ -92,9 +94,9 @@ def _targeted(model: nn.Module, config: PeftConfig) -> Iterator[tuple[str, tuple
             yield name, (inputs, outputs)
 
 
-def _advice(knob: str, asked: int, fits: Rule, layers: list[tuple[int, int]]) -> str:
+def _advice(knob: str, asked: int, fits: Rule, layers: list[tuple[int, int]]) -> str | None:
     most = max(max(pair) for pair in layers) if len(layers) else 0
     fitting = [value for value in range(1, max(most, asked) + 1) if all(fits(value, *pair) for pair in set(layers))]
     if not fitting:
-        return "no value fits every layer; choose another method"
+        return None
     return f"the nearest that fits every layer is {knob}={min(fitting, key=lambda value: abs(value - asked))}"

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from autopeft.domain.knobs import Hyperparameters
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.models import ArchitectureSpec
+from autopeft.domain.step_checks import nearest_that_works
 from autopeft.domain.tasks import TaskSpec
 from autopeft.errors import ModelError
 from autopeft.modeling.clone import clone_sharing_weights
@@ -20,6 +21,7 @@ from autopeft.modeling.heads import head_modules, reset_head
 from autopeft.modeling.loftq import start_from_quantisation, takes_loftq_start
 from autopeft.modeling.peft_config import FULL, peft_config_of
 from autopeft.modeling.quantize import use_quantized_lora
+from autopeft.modeling.quantized_tuners import fit_quantized_layers
 from autopeft.modeling.size_rules import check_sizes
 from autopeft.modeling.update_rules import note_update_rule
 from autopeft.modeling.wrap_checks import check_padding_is_seen, check_wrapped
@@ -94,10 +96,11 @@ def _with_adapter(
         except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, NotImplementedError) as error:
             raise ModelError(
                 f"{method.id} cannot be put on this {architecture.id} model: {first_line(error)}",
-                hint="choose another method, or other hyperparameters",
+                hint=f"use {nearest_that_works(method)}, or other hyperparameters",
             ) from error
     if takes_loftq_start(method):
         start_from_quantisation(wrapped)
+    fit_quantized_layers(wrapped)
     # peft adds names of its own to those given; a saved adapter should name each once.
     if getattr(config, "modules_to_save", None) is not None:
         config.modules_to_save = list(dict.fromkeys(config.modules_to_save))

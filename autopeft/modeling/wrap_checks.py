@@ -11,10 +11,9 @@ from torch import nn
 
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.models import ArchitectureSpec
+from autopeft.domain.step_checks import nearest_that_works
 from autopeft.domain.tasks import TaskSpec
 from autopeft.errors import ModelError, RankError
-
-_ADVICE = "this combination of method and model is not supported; choose another method"
 
 
 def check_wrapped(model: PeftModel, method: MethodSpec, heads: Sequence[str]) -> None:
@@ -29,7 +28,7 @@ def check_wrapped(model: PeftModel, method: MethodSpec, heads: Sequence[str]) ->
         ModelError: one of these does not hold, or a rank exceeds its layer.
     """
     if not any(parameter.requires_grad for parameter in model.parameters()):
-        raise ModelError(f"{method.id} would train nothing on this model", hint=_ADVICE)
+        raise ModelError(f"{method.id} would train nothing on this model", hint=_advice(method))
     _check_ranks(model, method)
     _check_virtual_tokens(model, method)
     _check_prefix(model, method)
@@ -38,9 +37,13 @@ def check_wrapped(model: PeftModel, method: MethodSpec, heads: Sequence[str]) ->
     base = model.get_base_model()
     for name in heads:
         if not any(p.requires_grad for p in base.get_submodule(name).parameters()):
-            raise ModelError(f"{method.id} would leave the task head {name!r} untrained", hint=_ADVICE)
+            raise ModelError(f"{method.id} would leave the task head {name!r} untrained", hint=_advice(method))
     if undeclared := _undeclared(model):
-        raise ModelError(f"{method.id} would also train {undeclared[0]}", hint=_ADVICE)
+        raise ModelError(f"{method.id} would also train {undeclared[0]}", hint=_advice(method))
+
+
+def _advice(method: MethodSpec) -> str:
+    return f"this combination of method and model is not supported; use {nearest_that_works(method)}"
 
 
 def check_padding_is_seen(model: PeftModel, method: MethodSpec, task: TaskSpec, architecture: ArchitectureSpec) -> None:
@@ -113,7 +116,7 @@ def _check_prefix(model: PeftModel, method: MethodSpec) -> None:
     if not any("past_key_values" in inspect.signature(taker.forward).parameters for taker in takers):
         raise ModelError(
             f"{method.id} needs a model that takes past keys and values, which {type(backbone).__name__} does not",
-            hint="choose another method",
+            hint=f"use {nearest_that_works(method)}",
         )
 
 

@@ -8,10 +8,10 @@
 
 Evidence is the expected quality of `autopeft.recommend.quality`, less a share of its standard deviation: what is
 unknown is ranked by what it may turn out to be. Where only one configuration is tried there is no second chance, so
-what counts is the lower 95 % bound; with a few trials one deviation, with more half of one, since a disappointment is
-found out. One doubling of the odds of a right answer weighs two points, as much as two doublings of compute.
-The weights of the objective (`autopeft.recommend.objective`) and the 3 are conventions. Ratios compare with the
-cheapest candidate of the same answer, so scores compare within one answer only.
+what counts is the lower 95 % bound; more trials find a disappointment out, so the share falls with their square root,
+as the error of a mean does. One doubling of the odds of a right answer weighs two points, as much as two doublings of
+compute. The weights of the objective (`autopeft.recommend.objective`) and the 3 are conventions. Ratios compare with
+the cheapest candidate of the same answer, so scores compare within one answer only.
 """
 
 import math
@@ -23,18 +23,14 @@ from autopeft.domain.memory import MemoryEstimate
 from autopeft.domain.methods import MethodSpec
 from autopeft.domain.rules import Reason
 from autopeft.recommend.evidence_terms import evidence_terms
-from autopeft.recommend.facts import FEW_TRIALS
 from autopeft.recommend.objective import Objective, Weights
 from autopeft.recommend.quality import REFERENCE, Expectation, Quality
 
 TRACED: Final = "predicted by tracing one training step"
 CONVENTION: Final = "convention of the ranking"
 CONTROL_POINTS: Final = -3.0
-# Standard deviations that count against a method: the lower 95 % bound of a normal distribution where there is one
-# trial, less where more can be tried.
+# Standard deviations that count against a method where there is one trial: the lower 95 % bound of a normal one.
 CAUTION_AT_ONE: Final = 1.645
-CAUTION_AT_FEW: Final = 1.0
-CAUTION: Final = 0.5
 # Fewer trained weights than this share of LoRA's are not told apart.
 _FEWEST_DECADES: Final = -4.0
 # Adapters are kept in float32.
@@ -56,7 +52,7 @@ TERMS: Final[Mapping[str, str]] = {
     "learning-rate": "Only one learning rate will be tried, and it is not the method's own; each power of ten between "
     "them costs a doubling of the odds, the more, the less is known of the method there.",
     "uncertainty": "How far the quality may lie below what is expected, two points for each doubling of the odds: the "
-    "lower 95 % bound where one configuration is tried, one standard deviation for a few, half of one for more. "
+    "lower 95 % bound where one configuration is tried, and less with the square root of the trials. "
     "A method that nobody measured near has the largest: it is unknown, not average.",
     "precision": "The base is quantised to 4 bits (NF4), since in its own precision the method does not fit.",
     "requirement": "A hard requirement (--require) rules the method out.",
@@ -112,9 +108,7 @@ def score_methods(
 
 
 def _caution(trials: int) -> float:
-    if trials <= 1:
-        return CAUTION_AT_ONE
-    return CAUTION_AT_FEW if trials <= FEW_TRIALS else CAUTION
+    return CAUTION_AT_ONE / math.sqrt(max(1, trials))
 
 
 def adapter_bytes(estimate: MemoryEstimate) -> int:

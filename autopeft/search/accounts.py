@@ -40,7 +40,7 @@ def accounts(context: SearchContext) -> dict[str, Any]:
         "proposed_trials": len(trials),
         "tokens": round(steps * plan.step_tokens),
         "price_per_hour": price,
-        "money": None if price is None else worker_seconds / SECONDS_PER_HOUR * price,
+        "money": None if price is None else worker_seconds * request.ranks / SECONDS_PER_HOUR * price,
         "disk_bytes": used_bytes(context.run.path),
     }
 

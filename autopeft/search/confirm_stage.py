@@ -109,7 +109,7 @@ def _contenders(context: SearchContext, records: list[TrialRecord]) -> list[Tria
     full = [record for record in ranked if record.steps_done == context.plan.full_steps]
     sign = -1 if context.maximize else 1
     by_metric = sorted(full, key=lambda record: sign * (record.slices[-1].validation_metric or 0.0))
-    return by_metric + [record for record in ranked if record not in full]
+    return by_metric + [record for record in ranked if record.steps_done != context.plan.full_steps]
 
 
 def _proposal(record: TrialRecord) -> Proposal:

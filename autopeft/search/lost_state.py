@@ -17,7 +17,8 @@ def train_again(context: SearchContext, finished: Finished) -> None:
     """Submit a slice whose checkpoint was lost once more, from the trial's first step."""
     context.observer.note(f"{finished.lost}: the trial is trained again from its first step")
     context.ledger.work("wasted", finished.wall_seconds)
-    context.executor.submit(replace(finished.task, restart=True))
+    # The limit of the whole trial: what is made up for has been counted once.
+    context.executor.submit(replace(finished.task, restart=True, limit_seconds=context.request.trial_seconds))
 
 
 def with_state(context: SearchContext, record: TrialRecord, folder: TrialFolder, work: Callable[[], _T]) -> _T:

@@ -1,15 +1,15 @@
 """Which configuration to try next, by the sampler that was named.
 
-TPE sees the conditional space of method and hyperparameters as a whole. The others see one method's knobs, and a
-bandit above them chooses the method.
+MOBSTER and TPE see the conditional space of method and hyperparameters as a whole. The others see one method's knobs,
+and a bandit above them chooses the method. MOBSTER knows one objective, the loss: with several, TPE takes its place.
 
-A sampler sees its own in-memory study, rebuilt for each proposal from the trials so far. A proposal is thus
+An Optuna sampler sees its own in-memory study, rebuilt for each proposal from the trials so far. A proposal is thus
 a pure function of (history, trial number, seed): the same after any stop, and paused trials count with the
 rung they reached, which Optuna's own storage cannot express (a paused trial is RUNNING there).
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -21,11 +21,13 @@ from autopeft.domain.plan import derived_seed
 from autopeft.domain.trials import TrialRecord
 from autopeft.search.bandit import choose_method
 from autopeft.search.flat_samplers import FLAT_SAMPLERS, History, sample
+from autopeft.search.mobster import propose_by_curves
 from autopeft.search.objectives import values_at
 from autopeft.search.scheduler import ranking
+from autopeft.search.told import told
 
 STARTUP_TRIALS = 6
-SAMPLERS = ("tpe", *FLAT_SAMPLERS)
+SAMPLERS = ("mobster", "tpe", *FLAT_SAMPLERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,13 @@ class Sampling:
         name: one of `SAMPLERS`.
         objectives: what trials are ranked by.
         seed: of the search.
+        cost: what training with a method costs, in any unit; only MOBSTER asks.
     """
 
-    name: str = "tpe"
+    name: str = "mobster"
     objectives: Sequence[str] = ("loss",)
     seed: int = 0
+    cost: Callable[[str], float] = lambda _method: 1.0
 
 
 def propose(
@@ -68,7 +72,9 @@ def propose(
     by_id = {method.id: method for method in methods if method.id not in excluded}
     ranked = [trial for trial in ranking(trials, sampling.objectives) if trial.spec.method in by_id]
     seed = derived_seed(sampling.seed, "sampler", number)
-    if sampling.name == "tpe":
+    if sampling.name == "mobster" and tuple(sampling.objectives) == ("loss",):
+        return Proposal(*propose_by_curves([t for t in trials if t.spec.method in by_id], by_id, seed, sampling.cost))
+    if sampling.name in ("mobster", "tpe"):
         return _by_tpe(ranked, trials, by_id, seed)
     # Random search is the plain one: it favours nothing.
     seen = [] if sampling.name == "random" else ranked
@@ -92,28 +98,27 @@ def _by_tpe(
             constant_liar=True,
         )
     study = optuna.create_study(sampler=sampler)
+    spaces = {name: _space(method, by_id) for name, method in by_id.items()}
+
+    def tell(record: TrialRecord, values: Sequence[float] | None) -> None:
+        method = by_id[record.spec.method]
+        parameters = {"method": method.id} | _parameters(record, method)
+        study.add_trial(told(parameters, spaces[method.id], values))
+
+    # A trial's value is its place in the ranking, since TPE uses the order alone.
     for place, record in enumerate(ranked):
-        study.add_trial(_conditional(record, by_id, float(place)))
+        tell(record, (float(place),))
     for record in trials:
         if record.state == "running" and not record.slices and record.spec.method in by_id:
-            study.add_trial(_conditional(record, by_id, None))
+            tell(record, None)
     trial = study.ask()
     method = by_id[trial.suggest_categorical("method", sorted(by_id))]
     return Proposal(method.id, suggest(trial, method))
 
 
-def _conditional(record: TrialRecord, by_id: Mapping[str, MethodSpec], value: float | None) -> optuna.trial.FrozenTrial:
-    """The trial as TPE sees it; its value is its place in the ranking, since TPE uses the order alone."""
-    method = by_id[record.spec.method]
-    distributions: dict[str, optuna.distributions.BaseDistribution] = {
-        "method": optuna.distributions.CategoricalDistribution(sorted(by_id))
-    }
-    return optuna.trial.create_trial(
-        params={"method": method.id} | _parameters(record, method),
-        distributions=distributions | distributions_of(method),
-        value=value,
-        state=optuna.trial.TrialState.RUNNING if value is None else optuna.trial.TrialState.COMPLETE,
-    )
+def _space(method: MethodSpec, by_id: Mapping[str, MethodSpec]) -> dict[str, optuna.distributions.BaseDistribution]:
+    """The method's part of the space of all."""
+    return {"method": optuna.distributions.CategoricalDistribution(sorted(by_id))} | distributions_of(method)
 
 
 def _history(
@@ -133,18 +138,12 @@ def _history(
         for place, record in enumerate(ranked)
     }
     own = sorted((record for record in ranked if record.spec.method == method.id), key=lambda r: r.spec.number)
-    frozen = [
-        optuna.trial.create_trial(
-            params=_parameters(record, method),
-            distributions=distributions_of(method),
-            values=list(values[record.spec.number]),
-        )
-        for record in own
-    ]
+    distributions = distributions_of(method)
+    frozen = [told(_parameters(record, method), distributions, values[record.spec.number]) for record in own]
     return History(
         trials=frozen,
         sampled=sum(record.spec.method == method.id for record in trials),
-        distributions=distributions_of(method),
+        distributions=distributions,
         seed=seed,
         study_seed=derived_seed(sampling.seed, "sampler of", method.id),
         values=len(sampling.objectives) if several else 1,

@@ -1,5 +1,6 @@
 """The search stage: ask the scheduler, run the slice, keep the result; until nothing is left or affordable."""
 
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -114,9 +115,6 @@ class _Search:
         number = self._study.next_number(self._records, context.request.trials)
         self._peers = self._study.peers()
 
-        def cost(method: str, steps: int) -> float:
-            return steps * step_seconds(method, self._records, plan)
-
         view = View(
             trials=[*self._records, *self._peers],
             rungs=plan.rung_steps,
@@ -125,8 +123,8 @@ class _Search:
             objectives=context.request.objectives,
             seed=context.request.seed,
         )
-        # Without a budget of time, nothing that a clock measured decides.
-        return view if context.request.wall_seconds is None else replace(view, cost=cost)
+        cost = _step_cost(context, self._records)
+        return view if cost is None else replace(view, cost=lambda method, steps: steps * cost(method))
 
     def _out_of_reach(self) -> set[int]:
         """Peers that cannot be trained here: their process is at it, or they do not fit this machine."""
@@ -238,6 +236,8 @@ def _feasible_proposal(context: SearchContext, records: list[TrialRecord], first
     if len(dropped) == len(methods):
         return None
     sampling = Sampling(context.request.sampler, context.request.objectives, context.request.seed)
+    cost = _step_cost(context, records)
+    sampling = sampling if cost is None else replace(sampling, cost=cost)
     for attempt in range(PROPOSAL_ATTEMPTS):
         number = first + attempt * 1_000_000
         # QMC's next point is the same however often it is asked for, and GP's nearly.
@@ -246,6 +246,13 @@ def _feasible_proposal(context: SearchContext, records: list[TrialRecord], first
         if context.split(proposal) is not None:
             return proposal
     return None
+
+
+def _step_cost(context: SearchContext, records: Sequence[TrialRecord]) -> Callable[[str], float] | None:
+    """Seconds of a method's step, as measured. Without a budget of time, nothing that a clock measured decides."""
+    if context.request.wall_seconds is None:
+        return None
+    return lambda method: step_seconds(method, records, context.plan)
 
 
 def dropped_methods(records: list[TrialRecord]) -> list[str]:

@@ -7,6 +7,7 @@ takes it over, and begins it again from its start, since its state lies on the o
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -25,6 +26,8 @@ from autopeft.search.storage import outcome, stored_distributions, stored_parame
 
 HEARTBEAT_SECONDS = 20.0
 LEASE_SECONDS = 180.0
+# After the database was away, all who are there say so within two heartbeats; until then nobody is judged.
+GRACE_SECONDS = 2 * HEARTBEAT_SECONDS
 
 
 def agree(database: Database, identity: Mapping[str, Any], plan: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -79,13 +82,19 @@ class SharedStudy:
         database: with the study, which `agree` has made.
         methods: by id; they give the distributions.
         lease_seconds: a process that is silent for so long is thought gone.
+        clock: gives seconds that never go backwards.
 
     Raises:
         RunError: the database cannot be used, or has lost the study.
     """
 
     def __init__(
-        self, database: Database, methods: Mapping[str, MethodSpec], *, lease_seconds: float = LEASE_SECONDS
+        self,
+        database: Database,
+        methods: Mapping[str, MethodSpec],
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._methods = methods
@@ -102,7 +111,9 @@ class SharedStudy:
         self._version = -1
         self._told: set[int] = set()
         self._gone: frozenset[str] = frozenset()
-        self._database.patiently(self._tables.hear)
+        self._clock = clock
+        self._judges_from = self._heard = clock()
+        self._hear()
         self._refresh()
         self._end = threading.Event()
         threading.Thread(target=self._keep_beating, daemon=True).start()
@@ -179,8 +190,21 @@ class SharedStudy:
             for row in self._database.patiently(lambda: self._tables.newer(self._version)):
                 self._rows[row.number] = row
                 self._version = max(self._version, row.version)
-        if any(row.member != self._member for row in self._rows.values()):
+        if self._may_judge() and any(row.member != self._member for row in self._rows.values()):
             self._gone = self._database.patiently(lambda: self._tables.silent(self._lease_seconds))
+
+    def _may_judge(self) -> bool:
+        """Whether the silence of others is theirs: while the database is away, nobody can be heard."""
+        now = self._clock()
+        return now - self._heard <= GRACE_SECONDS and now >= self._judges_from
+
+    def _hear(self) -> None:
+        """Say that this process is there; who could not for long gives the others time to say so, too."""
+        self._database.patiently(self._tables.hear)
+        now = self._clock()
+        if now - self._heard > GRACE_SECONDS:
+            self._judges_from = now + GRACE_SECONDS
+        self._heard = now
 
     def _orphans(self) -> list[int]:
         """Numbers without a configuration, of processes that are gone."""
@@ -209,7 +233,7 @@ class SharedStudy:
         while not self._end.wait(HEARTBEAT_SECONDS):
             # The search itself meets the same, and says so; if the database comes back, its trials are still its own.
             with suppress(RunError):
-                self._database.patiently(self._tables.hear)
+                self._hear()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ were made, and a process reads only what is newer than what it has.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -58,6 +58,7 @@ _MEMBERS = Table(
 )
 # Of a process that has said that it trains no more.
 LEFT = 0.0
+_LOCAL_CLOCKS = ("mysql", "mariadb")
 _T = TypeVar("_T")
 
 
@@ -174,9 +175,10 @@ class SharedTables:
 
     def now(self) -> float:
         """Seconds on the clock of the database, which is the same for all."""
+        # MySQL's CURRENT_TIMESTAMP is of the session's zone, which differs between machines and jumps twice a year.
+        in_utc = func.utc_timestamp() if self._engine.dialect.name in _LOCAL_CLOCKS else func.current_timestamp()
         with self._engine.connect() as connection:
-            moment = connection.execute(select(func.current_timestamp())).scalar_one()
-        # Without a zone it is the server's, whatever that is; what counts is that all read the same.
+            moment: datetime = connection.execute(select(in_utc)).scalar_one()
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
     def _hear(self, heard: float) -> None:

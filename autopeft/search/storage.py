@@ -86,10 +86,15 @@ class StudyMirror:
 
     def _open(self) -> None:
         with _usable(self._path):
-            self._study = optuna.create_study(
-                storage=sqlite_address(self._path), study_name=STUDY_NAME, load_if_exists=True, direction="minimize"
+            self._database = optuna.storages.RDBStorage(sqlite_address(self._path))
+            study = optuna.create_study(
+                storage=self._database, study_name=STUDY_NAME, load_if_exists=True, direction="minimize"
             )
-            self._known = len(self._study.get_trials(deepcopy=False))
+            self._known = len(study.get_trials(deepcopy=False))
+
+    def _study(self) -> optuna.Study:
+        """As it is on disk: a study that is kept open keeps every trial of a long search in memory."""
+        return optuna.load_study(study_name=STUDY_NAME, storage=self._database)
 
     def _set_aside(self) -> None:
         """Make room for a new file: the run directory has all that is in it."""
@@ -129,7 +134,7 @@ class StudyMirror:
                 distributions=stored_distributions(proposal.method, self._methods),
             )
             with _usable(self._path):
-                self._study.add_trial(trial)
+                self._study().add_trial(trial)
             self._known += 1
 
     def advanced(self, record: TrialRecord) -> None:
@@ -142,11 +147,12 @@ class StudyMirror:
     def finished(self, records: Sequence[TrialRecord]) -> None:
         """See `Study.finished`."""
         with _usable(self._path):
-            states = [trial.state for trial in self._study.get_trials(deepcopy=False)]
+            study = self._study()
+            states = [trial.state for trial in study.get_trials(deepcopy=False)]
             for record, state in zip(records, states, strict=True):
                 if not state.is_finished():
                     ended, value = outcome(record)
-                    self._study.tell(record.spec.number, value, state=ended)
+                    study.tell(record.spec.number, value, state=ended)
 
     def close(self) -> None:
         """See `Study.close`."""

@@ -1,5 +1,6 @@
 """A tracker at work in a thread of its own: a slow one delays no slice, a broken one ends no search."""
 
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 from autopeft.domain.callbacks import Callback, SliceEnded
 
 LAST_SECONDS = 60.0
-"""How long a search waits in the end for a tracker to take what it was told."""
+"""How long a search waits in the end for a tracker to take what it was told, where its budget has room for that."""
+LEAST_SECONDS = 2.0
+"""How long it waits where its budget has none."""
 
 _Call = Callable[[Callback], None]
 
@@ -24,6 +27,7 @@ class Background:
             imported there.
         note: takes a line of commentary: the tracker's own, and once what it raises; called in the caller's thread.
         last_seconds: to wait for it in the end.
+        left_seconds: of the budget, in the end; a wait that goes beyond it lasts `LEAST_SECONDS` at most.
     """
 
     def __init__(
@@ -33,11 +37,13 @@ class Background:
         note: Callable[[str], None],
         *,
         last_seconds: float = LAST_SECONDS,
+        left_seconds: Callable[[], float] = lambda: math.inf,
     ) -> None:
         self._name = name
         self._opened = opened
         self._note = note
         self._last_seconds = last_seconds
+        self._left_seconds = left_seconds
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._lines: SimpleQueue[str] = SimpleQueue()
         # A daemon: a tracker that hangs keeps no process alive.
@@ -50,17 +56,18 @@ class Background:
         self._say_lines()
 
     def search_ended(self, result: Mapping[str, Any], run: Path) -> None:
-        """See `Callback.search_ended`; comes back when the tracker has it, or after `last_seconds`."""
+        """See `Callback.search_ended`; comes back when the tracker has it, or as `close` does."""
         self._calls.put(lambda tracker: tracker.search_ended(result, run))
         self.close()
 
     def close(self) -> None:
-        """Let the tracker finish what it was told, within `last_seconds`."""
+        """Let the tracker finish what it was told, within `last_seconds` and what the budget leaves of them."""
         self._calls.put(None)
-        self._thread.join(self._last_seconds)
+        patience = min(self._last_seconds, max(LEAST_SECONDS, self._left_seconds()))
+        self._thread.join(patience)
         self._say_lines()
         if self._thread.is_alive():
-            self._note(f"{self._name} has not taken everything within {self._last_seconds:.0f} s: left behind")
+            self._note(f"{self._name} has not taken everything within {patience:.0f} s: left behind")
 
     def _say_lines(self) -> None:
         with suppress(Empty):

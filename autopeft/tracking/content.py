@@ -1,5 +1,6 @@
 """What trackers are told, in the same words for each: names, parameters, curves and figures."""
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -58,10 +59,28 @@ def trials_of(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {f"trials/{trial['number']:04d}": trial for trial in result["trials"]}
 
 
-def state_of(result: Mapping[str, Any], key: str) -> str:
-    """Of a training run, in the words of result.json; one of the confirm stage has none there, and has finished."""
+def state_of(result: Mapping[str, Any], key: str, folder: Path) -> str:
+    """Of a training run, in the words of result.json; where that tells none, as of the confirm stage, by its slices.
+
+    Args:
+        result: the content of result.json.
+        key: of the training run.
+        folder: its own, with `events.jsonl`.
+    """
     trial = trials_of(result).get(key)
-    return "finished" if trial is None else str(trial["state"])
+    if trial is not None:
+        return str(trial["state"])
+    if result["status"] == "finished":
+        return "finished"
+    return "finished" if _steps_done(folder) >= result["budget"]["full_steps"] else "paused"
+
+
+def _steps_done(folder: Path) -> int:
+    """By the last of its slices; 0 where that cannot be read."""
+    try:
+        return int(json.loads((folder / "events.jsonl").read_text(encoding="utf-8").splitlines()[-1])["to_step"])
+    except (OSError, IndexError, KeyError, TypeError, ValueError):
+        return 0
 
 
 def asked_of(result: Mapping[str, Any]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The trackers by name: those that there are, whether their packages are here, and opening them."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
@@ -34,15 +35,22 @@ def require_tracker(name: str) -> None:
         raise MissingDependencyError(f"{' and '.join(missing)} not installed", hint=f"pip install 'autopeft[{name}]'")
 
 
-def open_trackers(names: Sequence[str], run: Path, note: Callable[[str], None]) -> list[Background]:
+def open_trackers(
+    names: Sequence[str],
+    run: Path,
+    note: Callable[[str], None],
+    *,
+    left_seconds: Callable[[], float] = lambda: math.inf,
+) -> list[Background]:
     """Trackers of a run, each working in the background.
 
     Args:
         names: of trackers.
         run: the run directory, where a tracker keeps what it needs to go on after a resume.
         note: takes a line of commentary.
+        left_seconds: of the search's budget, asked in the end.
     """
-    return [Background(name, partial(_opened, name, run), note) for name in names]
+    return [Background(name, partial(_opened, name, run), note, left_seconds=left_seconds) for name in names]
 
 
 def _opened(name: str, run: Path, note: Callable[[str], None]) -> Callback:

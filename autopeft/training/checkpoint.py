@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from autopeft.errors import DamagedStateError, RunError
 from autopeft.modeling.adapter_files import load_trainable_state, trainable_state
+from autopeft.modeling.sharded import shared_like, whole
 
 # `projection` is of GaLore.
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step", "projection")
@@ -27,15 +28,26 @@ def checkpoint_path(folder: Path, step: int) -> Path:
     return folder / f"step-{step:07d}.safetensors"
 
 
-def save_checkpoint(folder: Path, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Path:
+def save_checkpoint(
+    folder: Path, step: int, model: torch.nn.Module, optimizer: torch.optim.Optimizer, *, writes: bool = True
+) -> Path:
     """Write the state after `step`, atomically. Earlier files stay until `prune_checkpoints`.
+
+    Args:
+        folder: of the trial's checkpoints.
+        step: optimizer steps done.
+        model: as `wrap` gave it; of a sharded one the file holds what is whole, and every process must ask.
+        optimizer: of the model.
+        writes: whether this process writes the file.
 
     Raises:
         RunError: the disk is full or not writable.
     """
     path = checkpoint_path(folder, step)
     tensors = {f"model.{name}": tensor for name, tensor in trainable_state(model).items()}
-    save_tensors(tensors | _optimizer_tensors(model, optimizer), path)
+    tensors |= _optimizer_tensors(model, optimizer)
+    if writes:
+        save_tensors(tensors, path)
     return path
 
 
@@ -99,7 +111,7 @@ def load_checkpoint(folder: Path, step: int, model: torch.nn.Module, optimizer: 
         state = {moment: tensors.get(f"optimizer.{moment}.{name}") for moment in _MOMENTS}
         if state["step"] is not None:
             optimizer.state[parameter] = {
-                moment: value if moment == "step" else value.to(parameter.device)
+                moment: value if moment == "step" else _placed(value, parameter)
                 for moment, value in state.items()
                 if value is not None
             }
@@ -117,11 +129,16 @@ def prune_checkpoints(folder: Path, keep_step: int | None) -> None:
 
 def _optimizer_tensors(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     return {
-        f"optimizer.{moment}.{name}": optimizer.state[parameter][moment]
+        f"optimizer.{moment}.{name}": whole(optimizer.state[parameter][moment])
         for name, parameter in _trainable(model)
         for moment in _MOMENTS
         if moment in optimizer.state.get(parameter, {})
     }
+
+
+def _placed(moment: torch.Tensor, parameter: torch.nn.Parameter) -> torch.Tensor:
+    """Divided where the parameter is; GaLore's moments have a shape of their own."""
+    return shared_like(moment, parameter) if moment.shape == parameter.shape else moment.to(parameter.device)
 
 
 def _trainable(model: torch.nn.Module) -> list[tuple[str, torch.nn.Parameter]]:

@@ -23,6 +23,11 @@ def hold_to_budget(device: torch.device, budget_bytes: int | None, context_bytes
         torch.cuda.set_per_process_memory_fraction(room_bytes / total_bytes, device)
 
 
+def best_device() -> torch.device:
+    """Of this machine, what training takes: a CUDA device where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def compute_capability(device: torch.device) -> tuple[int, int] | None:
     """NVIDIA's number of a GPU's generation, such as (8, 9); None on a CPU."""
     return torch.cuda.get_device_capability(device) if device.type == "cuda" else None

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from autopeft.domain.evaluation import Evaluation
+from autopeft.modeling.sharded import let_go
 from autopeft.training.answers import AnswerReader
+from autopeft.training.ranks import Ranks
 from autopeft.training.row_losses import row_losses
 
 _Row = tuple[float, float, Any, Any]
@@ -21,6 +23,7 @@ def evaluate(
     autocast: torch.dtype | None,
     device: torch.device,
     reader: AnswerReader | None = None,
+    ranks: Ranks | None = None,
 ) -> Evaluation:
     """Run `model` in eval mode over (row numbers, batch) pairs; rows come back in ascending order.
 
@@ -30,6 +33,7 @@ def evaluate(
         autocast: dtype of matrix products, or None for the weights' own.
         device: where the model is.
         reader: of true and predicted answers; None gives losses, and classes where the labels are classes.
+        ranks: the processes that evaluate together, each some of the batches; all get the whole answer.
     """
     was_training = model.training
     model.eval()
@@ -41,8 +45,20 @@ def evaluate(
             answers = _classes(moved, found.logits) if reader is None else reader.read(model, rows, found.logits)
         columns = (found.losses.tolist(), found.weights.tolist(), *answers)
         parts |= dict(zip(map(int, rows), zip(*columns, strict=True), strict=True))
+    let_go(model)
     model.train(was_training)
-    return _gather(parts, reader)
+    return _gather(parts if ranks is None else _of_all(ranks, parts), reader)
+
+
+def _of_all(ranks: Ranks, parts: Mapping[int, _Row]) -> dict[int, _Row]:
+    return {
+        row: (loss, weight, *map(_tuples, answers)) for row, (loss, weight, *answers) in ranks.merged(parts).items()
+    }
+
+
+def _tuples(value: Any) -> Any:
+    """Lists are of the way that rows travelled."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _classes(batch: Mapping[str, Tensor], logits: Tensor) -> tuple[list[Any], list[Any]]:

@@ -93,8 +93,9 @@ def run_slice(
         return _attempt(worker, spec, folder, span, should_stop, measure_step, began)
 
     result = attempt(spec)
-    lowered = spec.split.halved(worker.plan.batch_size)
-    if result.failure != "oom" or lowered is None:
+    lowered = spec.split.halved(worker.batch_share)
+    # One of several processes cannot begin again by itself.
+    if worker.ranks is not None or result.failure != "oom" or lowered is None:
         return result
     release_memory(worker.device)
     return attempt(replace(spec, split=lowered))
@@ -140,7 +141,9 @@ def _train(
     if span.first:
         load_checkpoint(folder / "checkpoint", span.first, model, optimizer)
     steps = _Steps(worker, spec, model, optimizer)
+    began_steps = time.perf_counter()
     trained = steps.through(span, should_stop, measure_step)
+    repeated_seconds = trained - began_steps
     # Reading the losses waits for the device: only then is the training done.
     curve = steps.curve_after(from_step, max(1, (to_step - from_step) // CURVE_POINTS_PER_SLICE))
     train_seconds = time.perf_counter() - trained
@@ -148,7 +151,9 @@ def _train(
     rows = None if to_step == worker.plan.full_steps else worker.rung_rows
     batches = worker.evaluation("validation", rows)
     reader = worker.reader("validation", writes=rows is None)
-    evaluation = evaluate(model, batches, autocast=worker.autocast, device=worker.device, reader=reader)
+    evaluation = evaluate(
+        model, batches, autocast=worker.autocast, device=worker.device, reader=reader, ranks=worker.ranks
+    )
     if not math.isfinite(evaluation.loss):
         raise DivergedError(f"the validation loss at step {to_step} is {evaluation.loss}")
     metric = metric_value(worker.task.metric, evaluation)
@@ -156,7 +161,7 @@ def _train(
         raise DivergedError(f"the {worker.task.metric} at step {to_step} is {metric}")
     metric_error = metric_standard_error(worker.task.metric, evaluation)
     evaluation_seconds = time.perf_counter() - evaluated
-    save_checkpoint(folder / "checkpoint", to_step, model, optimizer)
+    save_checkpoint(folder / "checkpoint", to_step, model, optimizer, writes=worker.speaks)
     return SliceResult(
         to_step=to_step,
         validation_loss=evaluation.loss,
@@ -166,7 +171,7 @@ def _train(
         train_losses=curve,
         train_seconds=train_seconds,
         evaluation_seconds=evaluation_seconds,
-        wall_seconds=time.perf_counter() - began,
+        wall_seconds=time.perf_counter() - began - repeated_seconds,
         measured_peak_bytes=steps.measured_peak_bytes,
         trainable_parameters=count_parameters(model).trainable,
         row_scores=evaluation.row_scores if to_step == worker.plan.full_steps else (),
@@ -194,7 +199,7 @@ class _Steps:
         """
         began = time.perf_counter()
         for step in range(span.first, span.to_step):
-            if should_stop():
+            if self._stops(should_stop()):
                 raise SliceAbandoned(f"trial {self._spec.number} at step {step}")
             if step == span.from_step:
                 began = time.perf_counter()
@@ -206,7 +211,7 @@ class _Steps:
         plan = self._worker.plan
         scale = learning_rate_scale(step, plan.full_steps, plan.warmup_share)
         set_learning_rate(self._optimizer.param_groups, float(self._spec.hyperparameters["learning_rate"]), scale)
-        torch.manual_seed(derived_seed(self._spec.seed, "step", step))
+        torch.manual_seed(self._drawn(step))
         batches = self._worker.micro_batches(self._order.batch_at(step), self._spec.split)
 
         def one_step() -> None:
@@ -231,12 +236,31 @@ class _Steps:
         Raises:
             DivergedError: a loss is not finite.
         """
-        values = [(step, float(loss)) for step, loss in self._losses if step > from_step]
+        counted = [(step, loss) for step, loss in self._losses if step > from_step]
+        values = list(zip((step for step, _ in counted), self._means([loss for _, loss in counted]), strict=True))
         bad = next((step for step, loss in values if not math.isfinite(loss)), None)
         if bad is not None:
             raise DivergedError(f"the training loss at step {bad} is not finite: try a lower learning rate")
         chunks = [values[at : at + every] for at in range(0, len(values), every)]
         return tuple((chunk[-1][0], math.fsum(loss for _, loss in chunk) / len(chunk)) for chunk in chunks)
+
+    def _means(self, losses: list[torch.Tensor]) -> list[float]:
+        """Over the processes that train together."""
+        ranks = self._worker.ranks
+        if ranks is None or not losses:
+            return [float(loss) for loss in losses]
+        means: list[float] = ranks.mean(torch.stack(losses)).tolist()
+        return means
+
+    def _stops(self, said: bool) -> bool:
+        ranks = self._worker.ranks
+        return said if ranks is None else ranks.agree(said)
+
+    def _drawn(self, step: int) -> int:
+        """The seed of a step: each of several processes draws its own dropout."""
+        ranks = self._worker.ranks
+        own = () if ranks is None or ranks.rank == 0 else (ranks.rank,)
+        return derived_seed(self._spec.seed, "step", step, *own)
 
 
 def _failure(error: Exception, folder: Path, from_step: int, wall_seconds: float) -> SliceResult:

@@ -19,9 +19,11 @@ from autopeft.domain.plan import TrainingPlan, derived_seed
 from autopeft.domain.tasks import TaskSpec
 from autopeft.domain.trials import Split, TrialSpec
 from autopeft.modeling.build import enable_gradient_checkpointing
+from autopeft.modeling.sharded import shard
 from autopeft.modeling.training_hooks import ROW_WEIGHTS
 from autopeft.modeling.wrap import wrap
 from autopeft.training.answers import AnswerReader, reader_of
+from autopeft.training.ranks import Ranks
 from autopeft.training.writing import Writer
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
@@ -40,6 +42,8 @@ class Worker:
         plan: what every slice shares.
         draws_head: whether each seed draws its own head; else all start from the base's.
         tokenizer: of the base, where answers are written and scored; else None.
+        ranks: the processes that train each trial together, of which this is one; the base then lies on the CPU, and
+            each trial's model is divided over their devices. None for a process that trains alone.
     """
 
     base: PreTrainedModel
@@ -50,11 +54,22 @@ class Worker:
     plan: TrainingPlan
     draws_head: bool = True
     tokenizer: Any = None
+    ranks: Ranks | None = None
 
     @property
     def device(self) -> torch.device:
-        """Where the base lies."""
-        return next(self.base.parameters()).device
+        """Where trials are trained."""
+        return next(self.base.parameters()).device if self.ranks is None else self.ranks.device
+
+    @property
+    def speaks(self) -> bool:
+        """Whether this process writes what all of its group have made."""
+        return self.ranks is None or self.ranks.rank == 0
+
+    @property
+    def batch_share(self) -> int:
+        """Rows of an optimizer step that this process works on, at most."""
+        return -(-self.plan.batch_size // (1 if self.ranks is None else self.ranks.count))
 
     @property
     def autocast(self) -> torch.dtype | None:
@@ -75,7 +90,14 @@ class Worker:
         return replace(self, plan=plan)
 
     def build(self, spec: TrialSpec) -> torch.nn.Module:
-        """The model of a trial at its start, in training mode."""
+        """The model of a trial at its start, in training mode; divided where several processes train it."""
+        model = self.build_whole(spec)
+        if self.ranks is not None:
+            shard(model, self.ranks.mesh)
+        return model
+
+    def build_whole(self, spec: TrialSpec) -> torch.nn.Module:
+        """The model of a trial at its start, in training mode, where the base lies."""
         method = self.methods[spec.method]
         head_seed = spec.seed if self.draws_head else None
         with torch.random.fork_rng(devices=[]):
@@ -98,11 +120,18 @@ class Worker:
         return {name: tensor.to(self.device) for name, tensor in batch.items()}
 
     def micro_batches(self, rows: Sequence[int] | np.ndarray, split: Split) -> list[dict[str, Tensor]]:
-        """The rows of a step in as many parts as `split` says, all padded alike; never an empty one."""
+        """The rows of a step in as many parts as `split` says, all padded alike; never an empty one.
+
+        Of several processes each takes every n-th of n times as many parts: so a step is the same whether its parts
+        are worked off by one after another or by several at once.
+        """
+        count, rank = (1, 0) if self.ranks is None else (self.ranks.count, self.ranks.rank)
+        # An epoch's last batch may have fewer rows than there are processes, and none may have nothing to do.
+        rows = np.resize(rows, max(count, len(rows)))
         batch = self.training_batch(rows)
-        parts = min(split.accumulation, len(rows))
+        parts = count * min(split.accumulation, len(rows) // count)
         cut = {name: tensor.tensor_split(parts) for name, tensor in batch.items()}
-        return [{name: pieces[part] for name, pieces in cut.items()} for part in range(parts)]
+        return [{name: pieces[part] for name, pieces in cut.items()} for part in range(rank, parts, count)]
 
     def reader(self, split: str, *, writes: bool = True) -> AnswerReader:
         """Of the answers to a split's rows; written ones only where `writes` says so, since they take long."""
@@ -114,7 +143,8 @@ class Worker:
     def evaluation(
         self, split: str, rows: np.ndarray | None = None
     ) -> Iterator[tuple[Sequence[int], Mapping[str, Tensor]]]:
-        """(row numbers, batch) pairs of a split: longest rows first, always the same."""
+        """(row numbers, batch) pairs of a split: longest rows first, always the same; of several processes' own."""
         lengths = self.data.splits[split].lengths
-        for chosen in evaluation_batches(lengths, self.plan.evaluation_batch_size, rows):
+        batches = evaluation_batches(lengths, self.plan.evaluation_batch_size, rows)
+        for chosen in batches if self.ranks is None else self.ranks.own_batches(batches):
             yield chosen.tolist(), self.data.batch(split, chosen)

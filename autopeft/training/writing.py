@@ -11,6 +11,7 @@ from transformers import GenerationConfig
 
 from autopeft.data.batches import collate, collate_prompts
 from autopeft.data.task_data import EncodedSplit
+from autopeft.modeling.sharded import is_sharded
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,13 @@ def write_greedily(model: nn.Module, batch: Mapping[str, Tensor], writer: Writer
         writer: the tokenizer and the limit.
     """
     inner, generator = _plain(model), cast(Any, model)
+    # Processes that share a model run the same number of passes, whoever is done first.
+    together = {"synced_gpus": True} if is_sharded(model) else {}
     own = inner.generation_config
     # transformers fills in from here what the settings of a call leave open: penalties, least lengths, forced tokens.
     inner.generation_config = GenerationConfig()
     try:
-        written: Tensor = generator.generate(**batch, generation_config=_settings(inner.config, writer))
+        written: Tensor = generator.generate(**batch, generation_config=_settings(inner.config, writer), **together)
     finally:
         inner.generation_config = own
     fresh = written if inner.config.is_encoder_decoder else written[:, batch["input_ids"].shape[1] :]

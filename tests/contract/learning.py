@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -90,10 +91,33 @@ def base_of(family: str, root: Path) -> tuple[PreTrainedModel, ModelSpec]:
     if isinstance(source, str):
         folder = material() / source
     else:
-        write_pretrained({**source, "vocab_size": TEXTS[task_id].vocabulary}, task, folder)
+        write_pretrained({**source, **_drawn_wide(source), "vocab_size": TEXTS[task_id].vocabulary}, task, folder)
     model = read_model(str(folder), CATALOG)
     torch.manual_seed(0)
-    return load_base(model, task, NUM_LABELS), model
+    base = load_base(model, task, NUM_LABELS)
+    if not isinstance(source, str):
+        _give_biases(base)
+    return base, model
+
+
+def _drawn_wide(config: dict[str, Any]) -> dict[str, float]:
+    """Weights as wide for a model of this width as the usual 0.02 is for BERT's 768; T5 sees to that itself.
+
+    Drawn with 0.02, matrices of 32 hand on next to nothing, and what scales or rotates them changes next to nothing.
+    """
+    if config["model_type"] == "t5":
+        return {}
+    name = "init_std" if config["model_type"] == "bart" else "initializer_range"
+    width = next(config[key] for key in ("hidden_size", "d_model", "n_embd") if key in config)
+    return {name: 0.02 * math.sqrt(768 / width)}
+
+
+@torch.no_grad()
+def _give_biases(base: nn.Module) -> None:
+    """Biases are drawn as zeros, which no pretraining leaves: what scales them (GLoRA's D) would get no gradient."""
+    for name, parameter in base.named_parameters():
+        if name.endswith(".bias"):
+            parameter.normal_(std=0.1)
 
 
 @functools.cache

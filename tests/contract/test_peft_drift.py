@@ -2,8 +2,11 @@
 
 import json
 from importlib.metadata import version
+from typing import get_args, get_type_hints
 
 import pytest
+from peft import LoraConfig
+from peft.tuners.lora.layer import Linear as LoraLinear
 from peft_configs import RECORDED, installed_configs
 
 from autopeft.catalog import load_catalog
@@ -40,6 +43,21 @@ def test_a_configuration_has_the_recorded_fields_and_starting_values(builder: st
 def test_the_variants_of_lora_that_are_left_out_are_fields_of_lora() -> None:
     names = {name.partition("=")[0] for name in LEFT_OUT["lora_variants_left_out"]}
     assert names <= RECORDED_CONFIGS["LORA"].keys()
+
+
+def test_every_start_and_variant_of_lora_is_offered_or_left_out_with_a_reason() -> None:
+    left_out = LEFT_OUT["lora_variants_left_out"]
+    starts = [start for part in get_args(get_type_hints(LoraConfig)["init_lora_weights"]) for start in get_args(part)]
+    loras = [method.settings for method in CATALOG.methods.values() if method.builder == "LORA"]
+    offered = {settings.get("init_lora_weights") for settings in loras}
+    assert "pissa" in starts
+    for start in starts:
+        assert (start in offered) is not bool(left_out.get(f"init_lora_weights={start}")), start
+    # peft's own table of them, by the field of the configuration that switches each on.
+    variants = {key[0] for key in LoraLinear.lora_variants.fget(None) if key}
+    assert "use_dora" in variants
+    for variant in variants - set(starts):
+        assert any(settings.get(variant) for settings in loras) is not bool(left_out.get(variant)), variant
 
 
 def test_what_wants_to_be_named_says_why() -> None:

@@ -16,6 +16,7 @@ from autopeft.domain.methods import MethodSpec
 from autopeft.domain.models import ModelSpec
 from autopeft.domain.step_checks import refused_method
 from autopeft.errors import ModelError
+from autopeft.memory.pricing import BaseModels, Pricing, price
 from autopeft.modeling.adapter_files import load_adapter, save_adapter
 from autopeft.modeling.architecture import architecture_of
 from autopeft.modeling.build import load_base
@@ -26,12 +27,15 @@ from autopeft.modeling.wrap import wrap
 TASK = CATALOG.tasks[FAMILIES["llama-lm"][0]]
 ARCHITECTURE = architecture_of(LLAMA, CATALOG)
 STEPS = 6
+ON_META = BaseModels()
 DECLARED = [
     method
     for method in CATALOG.methods.values()
     if method.can("quantized_base") and (method.can("needs_quantized_base") or applies(method, TASK, ARCHITECTURE))
 ]
 # Those that are used by default, and the one that is for nothing else; the others in the slow run.
+# Four bits and not eight.
+NOT_IN_8_BITS = [method for method in DECLARED if method.can("int8_base") is False]
 METHODS = [
     pytest.param(
         method,
@@ -73,6 +77,8 @@ def answer(model: nn.Module, batch: dict[str, Tensor]) -> Any:
 @pytest.mark.parametrize("layout", BASES)
 @pytest.mark.parametrize("method", METHODS)
 def test_it_learns_leaves_the_base_and_reloads(method: MethodSpec, layout: str, base_in: Any, tmp_path: Path) -> None:
+    if layout == "int8" and method in NOT_IN_8_BITS:
+        pytest.skip("refused, as another test shows")
     base, model = base_in(layout)
     before, batch = frozen(base), batch_for(TASK, base.config.vocab_size)
     hyperparameters = method.start(base.num_parameters())
@@ -87,6 +93,26 @@ def test_it_learns_leaves_the_base_and_reloads(method: MethodSpec, layout: str, 
     assert all(torch.equal(value, before[name]) for name, value in base.named_parameters())
     save_adapter(wrapped, tmp_path)
     assert torch.equal(answer(load_adapter(model, tmp_path, TASK, 2), batch).logits, ended.logits)
+
+
+@pytest.mark.parametrize("layout", [pytest.param("nf4"), pytest.param("int8", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("method", METHODS)
+def test_its_memory_is_predicted(method: MethodSpec, layout: Any) -> None:
+    if layout == "int8" and method in NOT_IN_8_BITS:
+        pytest.skip("refused, as another test shows")
+    shape = StepShape(batch_size=2, max_length=16, dtype="bfloat16", quantization=layout)
+    found = price(
+        Pricing(ModelSpec("tiny", LLAMA), TASK, method, method.start(10**5), shape, ARCHITECTURE, bases=ON_META)
+    )
+    own = found.components_bytes["activations"], found.components_bytes["adapter"]
+    assert all(own) and found.total_parameters > found.trainable_parameters
+
+
+@pytest.mark.parametrize("method", NOT_IN_8_BITS, ids=lambda method: method.id)
+def test_a_method_that_fails_in_8_bits_is_refused_there_and_pointed_to_4(method: MethodSpec) -> None:
+    refusal = refused_method(method, StepShape(quantization="int8"))
+    assert refusal is not None and "nf4" in refusal.hint
+    assert refused_method(method, StepShape(quantization="nf4")) is None
 
 
 def test_loftq_starts_nearer_to_what_the_base_was(base_in: Any) -> None:

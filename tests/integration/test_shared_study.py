@@ -135,6 +135,39 @@ def test_trials_of_a_process_that_is_gone_are_taken_over(cluster: Cluster, tmp_p
     assert all(trial.state.is_finished() for trial in study.trials)
 
 
+class Clock:
+    """Seconds, moved by hand."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_whoever_is_first_back_after_an_outage_does_not_take_the_trials_of_those_that_live(cluster: Cluster) -> None:
+    """All leases have run out while nobody could renew them."""
+    other = joined(cluster, "outage", "other")()
+    begun(other, ("lora", defaults("lora", 1e-2), 0.1))
+    clock, found = Clock(), database(cluster, "outage", "first back")
+    agree(found, IDENTITY, plan)
+    first = SharedStudy(found, METHODS, clock=clock)
+    outage = 2 * shared_study.LEASE_SECONDS
+    clock.now += outage
+    for member in ("other", "first back"):  # nobody was heard for so long
+        first._tables.__class__(found.storage.engine, "outage", member)._hear(first._tables.now() - outage)
+    first.next_number([], None)
+    assert not first.abandoned(), "it has not been heard itself"
+    first._hear()
+    first.next_number([], None)
+    assert not first.abandoned(), "the others may say that they are there"
+    clock.now += shared_study.GRACE_SECONDS
+    first._heard = clock.now  # by its own heartbeat
+    first.next_number([], None)
+    assert first.abandoned() == {0}, "nothing was heard of it since"
+    for one in (other, first):
+        one.close()
+
+
 def test_a_trial_is_taken_over_once_and_not_from_one_that_is_there(cluster: Cluster) -> None:
     other = joined(cluster, "once", "other")()
     begun(other, ("lora", defaults("lora", 1e-2), 0.1))

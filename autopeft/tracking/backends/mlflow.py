@@ -59,7 +59,7 @@ class _Mlflow:
             if key == _SEARCH:
                 continue
             number = self._id(key, key, {})
-            state = content.state_of(result, key)
+            state = content.state_of(result, key, run / key)
             self._client.set_tag(number, "autopeft.state", state)
             self._upload(number, run / key, content.TRIAL_FILES)
             self._client.set_terminated(number, _STATUS.get(state, "FINISHED"))

@@ -65,7 +65,7 @@ class _Wandb:
         """The state and files of each run, and what the search came to."""
         search = self._open.pop(_SEARCH)
         for key, tracked in self._open.items():
-            tracked.summary["state"] = content.state_of(result, key)
+            tracked.summary["state"] = content.state_of(result, key, run / key)
             self._files(tracked, "trial", run / key, content.TRIAL_FILES)
             tracked.finish(exit_code=1 if key in self._failed else 0)
         search.config.update(content.asked_of(result), allow_val_change=True)

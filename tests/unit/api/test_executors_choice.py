@@ -2,6 +2,7 @@
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from autopeft.api.conduct import conduct_fields
-from autopeft.api.executors import chosen_devices
+from autopeft.api.executors import chosen_devices, seats, worker_budget_bytes
 from autopeft.api.search import request_of
 from autopeft.errors import MissingDependencyError, UsageError
 from autopeft.execution import ray_session
@@ -68,6 +69,25 @@ def test_a_worker_for_each_device_unless_said_otherwise() -> None:
     assert conduct_fields({"gpus": 3})["workers"] == 3
     assert conduct_fields({"gpus": 3, "workers": 6})["workers"] == 6
     assert conduct_fields({})["workers"] == 0
+    assert conduct_fields({"gpus": 4, "gpus_per_trial": 2})["workers"] == 2
+    assert conduct_fields({"gpus_per_trial": 2})["workers"] == 1
+
+
+def test_trials_on_several_devices_get_some_of_their_own(four_devices: None) -> None:
+    request, _ = request_of({"gpus": 4, "gpus_per_trial": 2, "gpu_mem": "8GB"})
+    assert seats(request) == ["0,1", "2,3"]
+    assert worker_budget_bytes(request) == 8_000_000_000, "of each device"
+    with pytest.raises(MissingDependencyError, match="3 trials at a time on 2 GPUs each, but there are 4"):
+        seats(replace(request, workers=3))
+    paid = replace(request, device_seconds=100.0)
+    assert paid.paid_device_seconds == 50.0, "each second of a worker takes two of devices"
+
+
+def test_workers_on_one_device_share_its_memory(four_devices: None) -> None:
+    request, _ = request_of({"gpus": 2, "workers": 4, "gpu_mem": "8GB"})
+    assert worker_budget_bytes(request) == 4_000_000_000
+    assert worker_budget_bytes(replace(request, workers=2)) == 8_000_000_000
+    assert worker_budget_bytes(replace(request, workers=3)) == 4_000_000_000, "some sit on one, and all may use alike"
 
 
 @pytest.mark.parametrize(
@@ -78,8 +98,10 @@ def test_a_worker_for_each_device_unless_said_otherwise() -> None:
         ({"engine": "ray"}, "needs a number of workers", "--workers"),
         ({"engine": "ray", "workers": 2, "gpus": 2}, "counts this machine's devices", "--gpus-per-trial"),
         ({"ray_address": "auto"}, "--ray-address goes with", "engine"),
-        ({"gpus_per_trial": 0.5}, "--gpus-per-trial goes with", "engine"),
-        ({"engine": "ray", "workers": 1, "gpus_per_trial": 2.0}, "--gpus-per-trial 2", "one GPU"),
+        ({"gpus_per_trial": 0.5}, "a share of a GPU goes with", "engine"),
+        ({"engine": "ray", "workers": 1, "gpus_per_trial": 2.5}, "--gpus-per-trial 2.5", "on several"),
+        ({"gpus": 3, "gpus_per_trial": 2}, "--gpus 3", "multiple"),
+        ({"gpus_per_trial": 2, "base_precision": "nf4"}, "cannot be divided over 2 GPUs", "leave it"),
     ],
 )
 def test_engines_and_devices_that_make_no_sense_are_refused(options: dict[str, Any], error: str, hint: str) -> None:

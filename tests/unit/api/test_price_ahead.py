@@ -1,7 +1,12 @@
-"""Two processes answer what one would, whatever becomes of the second."""
+"""Several processes answer what one would, whatever becomes of them."""
 
 import os
-from collections.abc import Iterator
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,9 +19,10 @@ from autopeft.catalog.load import load_catalog
 from autopeft.domain.memory import Estimator, StepShape
 from autopeft.domain.models import ModelSpec
 from autopeft.errors import ModelError, UsageError
+from autopeft.memory import remote
 from autopeft.memory.cache import EstimateCache
 from autopeft.memory.estimate import Question, TracingEstimator
-from autopeft.memory.remote import RemoteTracer, WorkerGone
+from autopeft.memory.remote import WorkerGone, remote_tracers
 from autopeft.memory.worker import as_plain, from_plain
 
 CONFIG = {
@@ -55,7 +61,7 @@ class Kept(TracingEstimator):
 
 
 class FakeRemote:
-    """Stands in for the process; `answers` questions are answered before it is gone."""
+    """Stands in for a process; `answers` questions are answered before it is gone."""
 
     answers = 10**6
     opened = 0
@@ -65,15 +71,6 @@ class FakeRemote:
         self._local = local
         self._left = self.answers
         FakeRemote.opened += 1
-        FakeRemote.asked = []
-
-    can_stand_in_for = staticmethod(RemoteTracer.can_stand_in_for)
-
-    def __enter__(self) -> "FakeRemote":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
     def __call__(self, *given: Any) -> Any:
         if not self._left:
@@ -83,16 +80,20 @@ class FakeRemote:
         return self._local.answer(Question(*given), lambda q: {"error": f"no {q.method.id}", "hint": None})
 
 
+@contextmanager
+def fake_tracers(local: TracingEstimator, count: int) -> Iterator[list[FakeRemote]]:
+    yield [FakeRemote(local) for _ in range(count)]
+
+
 @pytest.fixture(autouse=True)
-def two_workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTOPEFT_WORKERS", "2")
-    FakeRemote.answers, FakeRemote.opened = 10**6, 0
-    return
+    FakeRemote.answers, FakeRemote.opened, FakeRemote.asked = 10**6, 0, []
 
 
 @pytest.mark.parametrize("answers", [10**6, 2, 0])
 def test_everything_is_known_afterwards_whoever_answered(answers: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RemoteTracer", FakeRemote)
+    monkeypatch.setattr(module, "remote_tracers", fake_tracers)
     FakeRemote.answers = answers
     local = Kept()
     price_ahead(local, [partial(ask, method) for method in METHODS])
@@ -100,11 +101,13 @@ def test_everything_is_known_afterwards_whoever_answered(answers: int, monkeypat
         with pytest.raises(ModelError, match=f"no {method}"):
             ask(method, local)
     assert sorted(local.traced + FakeRemote.asked) == sorted(METHODS), "each is traced once"
-    assert FakeRemote.opened == 1
+    assert FakeRemote.opened == 2
+    if answers > len(METHODS):
+        assert not local.traced, "this process only waits"
 
 
 def test_what_is_known_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RemoteTracer", FakeRemote)
+    monkeypatch.setattr(module, "remote_tracers", fake_tracers)
     local = Kept()
     for method in METHODS[:-3]:
         with pytest.raises(ModelError):
@@ -131,21 +134,65 @@ def test_a_question_survives_the_way_to_the_other_process() -> None:
     assert from_plain(as_plain(asked), load_catalog()) == asked
 
 
+def test_a_machine_that_starts_no_process_prices_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no process")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    local = Kept()
+    price_ahead(local, [partial(ask, method) for method in METHODS])
+    with pytest.raises(ModelError, match="no lora"):
+        ask("lora", local)
+
+
 @pytest.mark.slow
-def test_the_other_process_answers_as_this_one(tmp_path: Path) -> None:
+def test_the_other_processes_answer_as_this_one(tmp_path: Path) -> None:
     local = TracingEstimator(load_catalog(), cache=EstimateCache(tmp_path))
     alone = TracingEstimator(load_catalog(), cache=False)
-    with RemoteTracer(local) as remote:
-        assert ask("lora", remote) == ask("lora", alone)
+    with remote_tracers(local, 2) as (first, second):
+        assert ask("lora", first) == ask("lora", alone)
+        assert ask("c3a", second) == ask("c3a", alone)
         with pytest.raises(ModelError) as there:
-            ask("bitfit", remote)
+            ask("bitfit", second)
         with pytest.raises(ModelError) as here:
             ask("bitfit", alone)
         assert there.value.message == here.value.message
-        process = remote._process
-        os.kill(process.pid, 9)
-        process.wait()
-        with pytest.raises(WorkerGone):
-            ask("dora", remote)
-    assert process.returncode is not None
+    with pytest.raises(WorkerGone):
+        ask("dora", first)
     assert ask("lora", local) == ask("lora", alone)
+
+
+def forks_of(process: subprocess.Popen[bytes]) -> list[int]:
+    """The other living processes of its group, by the system's own table."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            state, _, group = (entry / "stat").read_text().rpartition(") ")[2].split()[:3]
+            if int(group) == process.pid != int(entry.name) and state != "Z":
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each process imports for itself")
+def test_one_that_dies_is_missed_at_once_and_none_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    start = remote._started
+
+    def note(sockets: Sequence[socket.socket]) -> subprocess.Popen[bytes]:
+        started.append(start(sockets))
+        return started[-1]
+
+    monkeypatch.setattr(remote, "_started", note)
+    local = TracingEstimator(load_catalog(), cache=EstimateCache(tmp_path))
+    with remote_tracers(local, 2) as tracers:
+        assert [ask(method, tracer)["method"] for method, tracer in zip(("lora", "dora"), tracers, strict=True)]
+        (forked,) = forks_of(started[0])
+        os.kill(forked, signal.SIGKILL)
+        answered = []
+        for method, tracer in zip(("ia3", "ln-tuning"), tracers, strict=True):
+            with suppress(WorkerGone):
+                answered.append(ask(method, tracer))
+        assert len(answered) == 1, "the other one goes on"
+        assert not forks_of(started[0])
+    assert started[0].returncode is not None

@@ -48,7 +48,11 @@ def test_steps_that_can_be_are_not(changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "says"), [(False, "some cannot train on a quantised base: because of this"), (None, "nobody has checked")]
+    ("value", "says"),
+    [
+        (False, "some cannot train on a quantised base: because of this"),
+        (None, "whether some can train on a quantised base is open: because of this"),
+    ],
 )
 def test_a_method_needs_to_be_known_to_train_on_a_quantised_base(value: bool | None, says: str) -> None:
     quantised = StepShape(quantization="nf4")
@@ -57,6 +61,12 @@ def test_a_method_needs_to_be_known_to_train_on_a_quantised_base(value: bool | N
     assert says in refusal.message
     assert refused_method(_method(quantized_base=True), quantised) is None
     assert refused_method(_method(quantized_base=value), StepShape()) is None
+
+
+def test_a_method_that_says_nothing_of_quantised_bases_was_not_checked() -> None:
+    refusal = refused_method(_method(), StepShape(quantization="nf4"))
+    assert refusal is not None
+    assert "nobody has checked" in refusal.message
 
 
 def test_only_a_method_known_not_to_recompute_is_refused_it() -> None:

@@ -1,5 +1,6 @@
 """Whom the search blames for an actor's death, without a cluster."""
 
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ import pytest
 
 from autopeft.domain.trials import TrialSpec
 from autopeft.errors import RunError
-from autopeft.execution import ray_cluster
+from autopeft.execution import ray_cluster, ray_session
 from autopeft.execution.loading import WorkerSetup
 from autopeft.execution.messages import encode
 from autopeft.execution.protocol import SliceTask
@@ -24,6 +25,7 @@ class OneActor:
     """Ray, and its only actor: each answer is one of those given, or a death."""
 
     exceptions = SimpleNamespace(RayError=Gone)
+    head = "127.0.0.1:1"  # nobody listens there
 
     def __init__(self, answers: Sequence[dict[str, Any] | None]) -> None:
         self._answers = list(answers)
@@ -55,6 +57,10 @@ class OneActor:
     def kill(self, actor: object) -> None:
         """Nothing to do."""
 
+    def get_runtime_context(self) -> SimpleNamespace:
+        """Where the head is."""
+        return SimpleNamespace(gcs_address=self.head)
+
 
 def executor(monkeypatch: pytest.MonkeyPatch, answers: Sequence[dict[str, Any] | None]) -> RayExecutor:
     monkeypatch.setattr(ray_cluster, "connected", lambda *asked: OneActor(answers))
@@ -74,3 +80,31 @@ def test_a_slice_that_kills_its_actors_is_a_failed_trial(monkeypatch: pytest.Mon
     result = executor(monkeypatch, answers).wait(lambda task: False).result
     assert result is not None
     assert "2 actors ended in this slice" in str(result.error)
+
+
+def test_a_head_that_has_gone_ends_the_run_before_ray_ends_the_process() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        now = [0.0]
+        head = ray_session.Head(f"127.0.0.1:{server.getsockname()[1]}", lambda: now[0])
+        now[0] += 100
+        head.look()
+    for _ in range(ray_session.MOST_SILENT_LOOKS - 1):
+        now[0] += ray_session.LOOK_SECONDS
+        head.look()
+        head.look()  # it is not time yet
+        assert not head.gone
+    now[0] += ray_session.LOOK_SECONDS
+    with pytest.raises(RunError, match="head does not answer") as told:
+        head.look()
+    assert "autopeft resume" in str(told.value.hint)
+    assert head.gone
+
+
+@pytest.mark.parametrize(
+    "kind", [ConnectionError, type("RaySystemError", (Exception,), {"__module__": "ray.exceptions"})]
+)
+def test_what_ray_raises_of_itself_is_told_in_a_line(kind: type[Exception]) -> None:
+    with pytest.raises(RunError, match="no socket"), ray_session.cluster_there():
+        raise kind("no socket")
+    with pytest.raises(ZeroDivisionError), ray_session.cluster_there():
+        raise ZeroDivisionError

@@ -76,7 +76,12 @@ class Case:
     def predicted_bytes(self) -> int:
         architecture = architecture_of(self.model.config, CATALOG)
         bare = wrap_for_trace(
-            build_on_meta(self.model, self.task, self.shape), self.method, self.knobs, self.task, architecture
+            build_on_meta(self.model, self.task, self.shape),
+            self.method,
+            self.knobs,
+            self.task,
+            architecture,
+            on_cpu=True,
         )
         stream = trace_steps(
             bare,
@@ -136,12 +141,9 @@ WITHIN = {
     "adamss": 0.05,
     "far": 1e-5,
     "frod": 0.04,
-    "osf": 0.01,
-    "psoft": 0.025,
     "said": 0.04,
     "sam": 1e-5,
     "sara": 1e-3,
-    "shira": 0.01,
     "waveft": 2e-3,
 }
 

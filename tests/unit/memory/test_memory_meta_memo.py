@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from autopeft.memory.meta_memo import RememberedShapes
+from autopeft.memory.tracker import StorageTracker
 
 META = torch.device("meta")
 CALLS = {
@@ -35,13 +36,13 @@ def test_the_second_answer_is_the_first(name: str) -> None:
     plain = layouts(CALLS[name]())
     known: dict[object, object] = {}
     for other in (*CALLS.values(), CALLS[name], CALLS[name]):
-        with RememberedShapes(known):
+        with StorageTracker(run=RememberedShapes(known)):
             out = other()
     assert layouts(out) == plain
 
 
 def test_an_update_in_place_gives_the_same_tensors() -> None:
     weights = [torch.empty(3, device=META), torch.empty(2, 2, device=META)]
-    with RememberedShapes({}):
+    with StorageTracker(run=RememberedShapes({})):
         torch._foreach_mul_(weights, 0.9)
     assert [w.shape for w in weights] == [(3,), (2, 2)]

@@ -68,7 +68,8 @@ TINY_CONFIGS: dict[str, dict[str, Any]] = {
     },
     "deberta-v2": _DEBERTA,
     # Every third layer attends to the whole sequence; the first layer has no norm before its attention.
-    "modernbert": _ENCODER | {"num_hidden_layers": 10, "local_attention": 16, "pad_token_id": 0},
+    # Every third layer attends to the whole sequence; some methods repeat from the second such layer on.
+    "modernbert": _ENCODER | {"num_hidden_layers": 13, "local_attention": 16, "pad_token_id": 0},
     "gpt2": {"n_embd": 64, "n_layer": 6, "n_head": 4, "n_positions": 256, "vocab_size": 512, "eos_token_id": 2},
     "llama": _DECODER | {"tie_word_embeddings": True},
     "mistral": _DECODER | {"sliding_window": 32},

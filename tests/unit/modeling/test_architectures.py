@@ -87,6 +87,21 @@ def test_an_unknown_architecture_is_one_line_with_a_hint(catalog: Catalog) -> No
     assert "\n" not in caught.value.message
 
 
+def test_a_model_of_text_and_images_is_refused_by_what_it_is(catalog: Catalog) -> None:
+    text = tiny_config("gemma3_text") | {"model_type": "gemma3_text"}
+    with pytest.raises(ModelError, match="'gemma3' take more than text") as caught:
+        architecture_of({"model_type": "gemma3", "text_config": text}, catalog)
+    assert "'gemma3_text'" in caught.value.message and "text_config" in str(caught.value.hint)
+    assert caught.value.exit_code == 4
+    assert architecture_of(text, catalog).id
+
+
+@pytest.mark.parametrize("within", [None, "gemma3_text", {}, {"model_type": "mamba"}])
+def test_what_is_within_an_unknown_type_and_unknown_too_changes_nothing(within: object, catalog: Catalog) -> None:
+    with pytest.raises(ModelError, match="'llava' are not supported"):
+        architecture_of({"model_type": "llava", "text_config": within}, catalog)
+
+
 def test_a_mixture_of_experts_says_that_it_has_no_feed_forward_modules(catalog: Catalog) -> None:
     base = build_on_meta(_model("mixtral"), catalog.tasks["causal-lm"], StepShape())
     with pytest.raises(ModelError, match="targets ffn_out, and the mixtral model has no such module"):

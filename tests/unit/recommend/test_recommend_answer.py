@@ -182,4 +182,5 @@ def test_the_fewer_the_trials_the_more_an_uncertainty_counts() -> None:
         (candidate,) = ask("ia3", trials=trials).candidates
         return next(-reason.score for reason in candidate.reasons if reason.rule == "uncertainty")
 
-    assert lost(1) > lost(3) > lost(4) == lost(50) > 0
+    assert lost(4) == pytest.approx(lost(1) / 2)
+    assert lost(1) > lost(3) > lost(4) > lost(50) > 0

@@ -32,7 +32,7 @@ def history(count: int, sampling: Sampling) -> list[TrialRecord]:
 
 @pytest.fixture(scope="module")
 def tried() -> list[TrialRecord]:
-    return history(15, Sampling(seed=1))
+    return history(15, Sampling("tpe", seed=1))
 
 
 @each_sampler
@@ -69,8 +69,9 @@ def test_an_excluded_method_is_never_proposed(name: str, tried: list[TrialRecord
     assert seen == {"ia3", "houlsby"}
 
 
-def test_tpe_learns_which_method_is_good() -> None:
-    late = [trial.spec.method for trial in history(30, Sampling(seed=1))[15:]]
+@pytest.mark.parametrize("name", ["mobster", "tpe"])
+def test_samplers_of_the_whole_space_learn_which_method_is_good(name: str) -> None:
+    late = [trial.spec.method for trial in history(30, Sampling(name, seed=1))[15:]]
     assert late.count("lora") > len(late) / 2
 
 

@@ -1,5 +1,6 @@
 """What trackers write is read back by their own readers; a broken tracker ends nothing."""
 
+import json
 import sys
 import threading
 import time
@@ -15,7 +16,8 @@ from autopeft.domain.trials import SliceResult, TrialSpec
 from autopeft.errors import MissingDependencyError, UsageError
 from autopeft.tracking import trackers
 from autopeft.tracking.backends import wandb as wandb_backend
-from autopeft.tracking.background import Background
+from autopeft.tracking.background import LEAST_SECONDS, Background
+from autopeft.tracking.content import state_of
 
 # The clients warn of their own dependencies; in the tests a warning would end their thread.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -205,8 +207,9 @@ def test_a_tracker_that_cannot_be_opened_is_said(run: Path, refuse: type[BaseExc
     assert lines == [f"absent is told nothing more: {refuse.__name__}: no server"]
 
 
-def test_a_tracker_that_hangs_delays_the_end_only_so_long(run: Path) -> None:
+def test_a_tracker_that_hangs_delays_the_end_only_so_long(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
+    waited: list[float] = []
 
     def opened(note: Callable[[str], None]) -> Any:
         release.wait()
@@ -216,5 +219,21 @@ def test_a_tracker_that_hangs_delays_the_end_only_so_long(run: Path) -> None:
     background = Background("slow", opened, lines.append, last_seconds=0.2)
     background.slice_ended(ended(run, 10))
     background.search_ended(RESULT, run)
-    release.set()
     assert lines == ["slow has not taken everything within 0 s: left behind"]
+    hurried = Background("slow", opened, lines.append, left_seconds=lambda: -5.0)
+    monkeypatch.setattr(hurried._thread, "join", waited.append)
+    hurried.search_ended(RESULT, run)
+    release.set()
+    assert waited == [LEAST_SECONDS], "the budget is used up: a tracker may not hold it back for long"
+
+
+def test_a_confirm_run_that_was_stopped_midway_is_not_called_finished(run: Path) -> None:
+    key, stopped = "confirm/0000-1", RESULT | {"status": "interrupted", "budget": {"full_steps": 20}}
+    folder = run / key
+    assert state_of(stopped, key, folder) == "paused"
+    folder.mkdir(parents=True)
+    for to_step, state in ((10, "paused"), (20, "finished")):
+        with open(folder / "events.jsonl", "a", encoding="utf-8") as events:
+            events.write(json.dumps(ended(run, to_step).result.to_dict()) + "\n")
+        assert state_of(stopped, key, folder) == state
+    assert state_of(RESULT | {"status": "finished"}, key, run / "elsewhere") == "finished"

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from autopeft.domain.evaluation import Evaluation
 from autopeft.domain.plan import derived_seed
 from autopeft.domain.trials import SliceResult, TrialSpec
 from autopeft.errors import AutopeftError, RunError
@@ -142,23 +143,13 @@ def _train(
         load_checkpoint(folder / "checkpoint", span.first, model, optimizer)
     steps = _Steps(worker, spec, model, optimizer)
     began_steps = time.perf_counter()
-    trained = steps.through(span, should_stop, measure_step)
-    repeated_seconds = trained - began_steps
+    began_counting = steps.through(span, should_stop, measure_step)
+    repeated_seconds = began_counting - began_steps
     # Reading the losses waits for the device: only then is the training done.
     curve = steps.curve_after(from_step, max(1, (to_step - from_step) // CURVE_POINTS_PER_SLICE))
-    train_seconds = time.perf_counter() - trained
+    train_seconds = time.perf_counter() - began_counting
     evaluated = time.perf_counter()
-    rows = None if to_step == worker.plan.full_steps else worker.rung_rows
-    batches = worker.evaluation("validation", rows)
-    reader = worker.reader("validation", writes=rows is None)
-    evaluation = evaluate(
-        model, batches, autocast=worker.autocast, device=worker.device, reader=reader, ranks=worker.ranks
-    )
-    if not math.isfinite(evaluation.loss):
-        raise DivergedError(f"the validation loss at step {to_step} is {evaluation.loss}")
-    metric = metric_value(worker.task.metric, evaluation)
-    if metric is not None and not math.isfinite(metric):
-        raise DivergedError(f"the {worker.task.metric} at step {to_step} is {metric}")
+    evaluation, metric = _evaluated(worker, model, to_step)
     metric_error = metric_standard_error(worker.task.metric, evaluation)
     evaluation_seconds = time.perf_counter() - evaluated
     save_checkpoint(folder / "checkpoint", to_step, model, optimizer, writes=worker.speaks)
@@ -177,6 +168,26 @@ def _train(
         row_scores=evaluation.row_scores if to_step == worker.plan.full_steps else (),
         accumulation=spec.split.accumulation,
     )
+
+
+def _evaluated(worker: Worker, model: nn.Module, step: int) -> tuple[Evaluation, float | None]:
+    """On the rung's sample, or at full length on the whole validation split; with the task's metric.
+
+    Raises:
+        DivergedError: the loss or the metric is no finite number.
+    """
+    rows = None if step == worker.plan.full_steps else worker.rung_rows
+    batches = worker.evaluation("validation", rows)
+    reader = worker.reader("validation", writes=rows is None)
+    evaluation = evaluate(
+        model, batches, autocast=worker.autocast, device=worker.device, reader=reader, ranks=worker.ranks
+    )
+    if not math.isfinite(evaluation.loss):
+        raise DivergedError(f"the validation loss at step {step} is {evaluation.loss}")
+    metric = metric_value(worker.task.metric, evaluation)
+    if metric is not None and not math.isfinite(metric):
+        raise DivergedError(f"the {worker.task.metric} at step {step} is {metric}")
+    return evaluation, metric
 
 
 class _Steps:

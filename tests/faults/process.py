@@ -154,6 +154,8 @@ def _prepared(run: Path) -> Any:
         loaded=SimpleNamespace(encoded=data),
         worker=SimpleNamespace(plan=plan, methods=methods, data=data, device=SimpleNamespace(type="cpu")),
         choice=Choice(stand_in.METHODS, starts, starts[0], ()),
-        pricing=SimpleNamespace(base_parameters=1000, split=lambda proposal: Split(), known_peak_bytes=lambda *_: 2048),
+        pricing=SimpleNamespace(
+            base_parameters=1000, device="cpu", split=lambda proposal: Split(), known_peak_bytes=lambda *_: 2048
+        ),
         baselines=[],
     )

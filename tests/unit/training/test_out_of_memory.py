@@ -35,7 +35,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[
             return SliceResult(4, 1.0, 0.1, 0.5, 0.1, (), 1.0, 1.0, 2.0, accumulation=spec.split.accumulation)
 
         monkeypatch.setattr(slices, "_train", train)
-        worker = cast(Worker, SimpleNamespace(device=torch.device("cpu"), plan=PLAN))
+        worker = cast(
+            Worker, SimpleNamespace(device=torch.device("cpu"), plan=PLAN, ranks=None, batch_share=PLAN.batch_size)
+        )
         result = slices.run_slice(worker, spec, tmp_path, from_step=0, to_step=4, should_stop=lambda: False)
         return result, tried
 
@@ -94,7 +96,7 @@ def test_what_was_lowered_is_found_again_after_a_stop(run: Run, tmp_path: Path) 
 @pytest.mark.parametrize(("accumulation", "sizes"), [(1, [5]), (2, [3, 2]), (4, [2, 1, 1, 1]), (8, [1] * 5)])
 def test_micro_batches_hold_every_row_once(accumulation: int, sizes: list[int]) -> None:
     rows = torch.arange(10).reshape(5, 2)
-    worker = SimpleNamespace(training_batch=lambda _: {"input_ids": rows, "labels": rows[:, 0]})
+    worker = SimpleNamespace(ranks=None, training_batch=lambda _: {"input_ids": rows, "labels": rows[:, 0]})
     parts = Worker.micro_batches(cast(Worker, worker), list(range(5)), Split(accumulation))
     assert [len(part["labels"]) for part in parts] == sizes
     assert torch.equal(torch.cat([part["input_ids"] for part in parts]), rows)

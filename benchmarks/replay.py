@@ -32,7 +32,6 @@ OWN = {
     "autopeft asha, no starts": ("asha", "mobster", False),
     "autopeft hyperband": ("hyperband", "mobster", True),
     "autopeft freeze-thaw": ("freeze-thaw", "mobster", True),
-    "autopeft asha by tpe": ("asha", "tpe", True),
 }
 
 

@@ -13,19 +13,19 @@ from autopeft.api.conduct import Conduct, budget_seconds, check_request, conduct
 from autopeft.api.data_choices import check_data_choices
 from autopeft.api.given_data import given_source
 from autopeft.api.own_metric import metric_name
+from autopeft.api.passwords import hide_password
 from autopeft.api.request import size_bytes
 from autopeft.api.run import SearchResult
 from autopeft.api.same_files import move_base
-from autopeft.api.studies import hide_password
 from autopeft.data.own_metrics import OwnMetric
 from autopeft.domain.callbacks import Callback
 from autopeft.domain.models import Quantization
 from autopeft.domain.plan import SearchRequest
 from autopeft.domain.progress import Observer, Progress, observer_of
 from autopeft.errors import InputError, MissingDependencyError, NothingFitsError, UsageError
-from autopeft.search.context import Stop
 from autopeft.search.ledger import Ledger
 from autopeft.search.run_directory import RunDirectory, read_json, write_json
+from autopeft.search.stop import Stop
 
 IN_MEMORY = "(given in Python)"
 # Options of `search` that a request holds under the same name.

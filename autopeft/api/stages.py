@@ -11,12 +11,13 @@ from autopeft.api.environment import environment
 from autopeft.api.executors import HEAD_START, make_executor
 from autopeft.api.groundwork import lay_groundwork
 from autopeft.api.loading import load_lines
+from autopeft.api.passwords import hide_password
 from autopeft.api.past import keep_for_later
 from autopeft.api.planning import Choice
 from autopeft.api.preparation import Subject
 from autopeft.api.pricing import Pricing
 from autopeft.api.search_ranges import with_ranges
-from autopeft.api.studies import hide_password, open_study
+from autopeft.api.studies import open_study
 from autopeft.data.answer_scores import row_metric
 from autopeft.data.load import LoadedData
 from autopeft.domain.callbacks import Callback
@@ -30,12 +31,13 @@ from autopeft.reporting.model_card import model_card
 from autopeft.reporting.write import write_report
 from autopeft.search.callbacks import Callbacks
 from autopeft.search.confirm_stage import choose_entries, confirm_stage, saved_entries
-from autopeft.search.context import SearchContext, Stop
+from autopeft.search.context import SearchContext
 from autopeft.search.finish import finish
 from autopeft.search.ledger import Ledger
 from autopeft.search.result import Frame, build_result
 from autopeft.search.run_directory import RunDirectory, read_json, write_atomically, write_json
 from autopeft.search.search_stage import mirror, search_stage
+from autopeft.search.stop import Stop
 from autopeft.tracking.trackers import open_trackers
 from autopeft.training.checkpoint import load_tensors, prune_checkpoints, save_tensors
 from autopeft.training.head_start import with_head_start

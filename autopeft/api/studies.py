@@ -1,6 +1,5 @@
 """The study of a search: its own, or one that it shares with other processes through a database."""
 
-import re
 import secrets
 from collections.abc import Callable, Mapping
 from hashlib import sha256
@@ -28,8 +27,6 @@ _SAME = (
     "objectives",
     "base_precision",
 )
-# A password may hold a blank.
-_PASSWORD = re.compile(r"(\w[\w+]*://[^\s:/@]*):[^@]*@")
 
 
 def open_study(
@@ -85,11 +82,6 @@ def identity(model_config: Mapping[str, Any], task: str, data_fingerprint: str) 
     shape = {name: value for name, value in model_config.items() if not name.startswith("_")}
     digest = sha256(dumps(shape, sort_keys=True, default=str).encode()).hexdigest()
     return {"model": digest, "task": task, "data": data_fingerprint}
-
-
-def hide_password(text: str) -> str:
-    """Text without the passwords of the addresses in it."""
-    return _PASSWORD.sub(r"\1@", text)
 
 
 def _database(run: RunDirectory, request: SearchRequest, observer: Observer) -> Any:

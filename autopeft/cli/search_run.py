@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from autopeft.cli.progress import terminal_observer
 from autopeft.cli.run_view import show_run
-from autopeft.search.context import Stop
+from autopeft.search.stop import Stop
 
 if TYPE_CHECKING:
     from autopeft.api.run import SearchResult

@@ -13,17 +13,11 @@ from autopeft.search.ledger import Ledger
 from autopeft.search.run_directory import RunDirectory
 from autopeft.search.sampler import Proposal
 from autopeft.search.standing import standing
+from autopeft.search.stop import Stop
 from autopeft.search.storage import Study
 
 # Kept free at the end for the exported adapter, result.json and the report; measured on the demo.
 REPORT_SECONDS = 6.0
-
-
-@dataclass(slots=True)
-class Stop:
-    """Set by a signal: finish nothing more than the running slice."""
-
-    requested: bool = False
 
 
 @dataclass(frozen=True, slots=True)

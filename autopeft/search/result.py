@@ -6,10 +6,10 @@ from typing import Any
 
 from autopeft.domain.evaluation import spread
 from autopeft.domain.knobs import Value
-from autopeft.domain.trials import SliceResult, Split, TrialRecord
+from autopeft.domain.trials import SliceResult, Split, TrialRecord, TrialSpec
 from autopeft.search.accounts import accounts
 from autopeft.search.confirm_stage import Entry, confirmed_seeds, saved_entries
-from autopeft.search.context import SearchContext
+from autopeft.search.context import REPORT_SECONDS, SearchContext
 from autopeft.search.finish import CONTROL_NAME, adapter_bytes, runs_of
 from autopeft.search.importances import importances
 from autopeft.search.pareto import pareto
@@ -103,12 +103,19 @@ def _trial(context: SearchContext, frame: Frame, folder: TrialFolder) -> dict[st
         "curve": [list(point) for piece in kept for point in piece.train_losses],
         "accumulation": ran.accumulation,
         "gradient_checkpointing": ran.gradient_checkpointing,
-        "predicted_peak_bytes": frame.predicted_peak_bytes(spec.method, spec.hyperparameters, ran),
+        "predicted_peak_bytes": _predicted_in_time(context, frame, spec, ran),
         "measured_peak_bytes": (kept or slices)[0].measured_peak_bytes if slices else None,
         "trainable_parameters": kept[0].trainable_parameters if kept else None,
         "seconds": sum(piece.wall_seconds for piece in slices),
         "error": next((piece.error for piece in slices if piece.error), None),
     }
+
+
+def _predicted_in_time(context: SearchContext, frame: Frame, spec: TrialSpec, split: Split) -> int | None:
+    """The prediction while there is time: it takes a trace for each configuration, and there may be hundreds."""
+    if context.remaining_seconds <= REPORT_SECONDS:
+        return None
+    return frame.predicted_peak_bytes(spec.method, spec.hyperparameters, split)
 
 
 def _split_of_first(planned: Split, slices: Sequence[SliceResult]) -> Split:

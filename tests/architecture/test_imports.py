@@ -33,6 +33,11 @@ def test_the_help_text_loads_nothing_heavy() -> None:
     assert not loaded_by(code) & (HEAVY | {"pydantic", "yaml"})
 
 
+def test_what_starts_the_clock_of_a_search_loads_nothing_heavy() -> None:
+    loaded = loaded_by("import autopeft.api.search")
+    assert not loaded & {"torch", "transformers", "peft", "datasets", "sklearn", "optuna"}
+
+
 @pytest.mark.parametrize("package", ["recommend", "domain", "errors"])
 def test_the_pure_packages_load_no_third_party(package: str) -> None:
     code = (

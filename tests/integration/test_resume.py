@@ -14,7 +14,7 @@ import pytest
 from autopeft.api.run import SearchResult
 from autopeft.api.search import resume
 from autopeft.errors import RunInterrupted
-from autopeft.search.context import Stop
+from autopeft.search.stop import Stop
 from tests.integration.conftest import SMALL, small_search
 
 METHODS = ["lora", "bitfit", "houlsby", "ia3"]

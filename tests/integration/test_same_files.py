@@ -14,7 +14,7 @@ from autopeft.cli.main import cli
 from autopeft.errors import ModelError, RunInterrupted
 from autopeft.execution.loading import WorkerSetup, worker_from
 from autopeft.modeling.checksums import checksums
-from autopeft.search.context import Stop
+from autopeft.search.stop import Stop
 from tests.integration.conftest import small_search
 
 Command = Callable[[Path, Path], list[str]]

@@ -9,7 +9,7 @@ from typing import Any
 import optuna
 import pytest
 
-from autopeft.api.studies import hide_password
+from autopeft.api.passwords import hide_password
 from autopeft.domain.progress import Silent
 from autopeft.domain.trials import SliceResult, TrialRecord, TrialSpec
 from autopeft.errors import InputError, MissingDependencyError, RunError, UsageError

@@ -9,9 +9,9 @@ from typing import cast
 from autopeft.domain.trials import SliceResult, TrialRecord
 from autopeft.execution.protocol import Executor, Finished, ShouldStop, SliceTask
 from autopeft.search.confirm_stage import choose_entries, confirm_stage
-from autopeft.search.context import Stop
 from autopeft.search.disk import used_bytes
 from autopeft.search.search_stage import search_stage
+from autopeft.search.stop import Stop
 from autopeft.search.storage import StudyMirror
 from autopeft.training.checkpoint import checkpoint_path
 from tests.stub_search import METHODS, StubExecutor, learn, stub_context

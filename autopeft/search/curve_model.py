@@ -39,7 +39,7 @@ class Points:
     Attributes:
         methods: (n,) number of the method.
         rates: (n,) learning rate, as a share of its range.
-        others: (n, k) the other knobs, likewise; a categorical one as a vertex, half a range from any other.
+        others: (n, k) the other knobs, likewise; two values of a categorical one lie 0.7 of a range apart.
         steps: (n,) logarithm of the step.
         trials: (n,) number of the trial; of what is no trial yet, its own negative number.
     """

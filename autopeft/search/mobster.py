@@ -23,8 +23,9 @@ CANDIDATES = 64
 BEST_TRIALS = 6
 # A proposal's work grows with the cube of these.
 MOST_TRIALS = 250
-# The logarithm of a loss that is not a positive number.
+# The logarithm of a loss that is no number, and the least loss that is told from nothing.
 WORST = 50.0
+LEAST_LOSS = 1e-12
 # Stands in for a cost of nothing.
 FREE = 1e-9
 
@@ -63,7 +64,7 @@ def propose_by_curves(
     generator = np.random.default_rng(seed)
     space = Space({name: methods[name] for name in sorted(methods)})
     known = sorted(trials, key=lambda record: record.spec.number)
-    if sum(bool(record.slices) for record in known) < STARTUP_TRIALS:
+    if sum(record.steps_done > 0 for record in known) < STARTUP_TRIALS:
         return space.uniform(generator)
     seen = _seen(_latest([record for record in known if _is_told(record)]))
     begun = [record for record in known if not _is_told(record)]
@@ -102,7 +103,7 @@ def _seen(records: Sequence[TrialRecord]) -> Seen:
 
 
 def _log_loss(loss: float | None) -> float:
-    return math.log(loss) if loss is not None and math.isfinite(loss) and loss > 0.0 else WORST
+    return math.log(max(loss, LEAST_LOSS)) if loss is not None and math.isfinite(loss) else WORST
 
 
 def _fitted(space: Space, seen: Seen, begun: Sequence[TrialRecord]) -> tuple[CurveModel, float]:

@@ -83,6 +83,18 @@ def test_a_method_that_fails_is_left() -> None:
     assert proposed(good + failed)["ia3"] == 0
 
 
+def test_no_loss_at_all_is_the_best_there_is() -> None:
+    trials = [trial(n, "lora", {12: 1.0 + 0.01 * n}) for n in range(8)]
+    assert proposed([*trials, *(trial(8 + n, "ia3", {12: 0.0}) for n in range(4))])["ia3"] > 15
+
+
+def test_slices_that_failed_at_once_teach_nothing() -> None:
+    failed = [trial(n, "lora", {}, "failed") for n in range(10)]
+    for one in failed:
+        one.slices.append(SliceResult.failed(0, "diverged", wall_seconds=1.0))
+    assert proposed(failed)
+
+
 def test_running_trials_keep_others_away() -> None:
     trials = [trial(n, "lora", {12: 1.0 - 0.1 * n}) for n in range(8)]
     first = propose_by_curves(trials, METHODS, 0, lambda _method: 1.0)
